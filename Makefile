@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# make          builds (never calls apt)
+# make demo     the out-of-band ping, in two virtual machines, on Debian's kernel
+# make check    every test
+# make install  PREFIX and DESTDIR as ever
+PREFIX ?= /usr/evl
+DESTDIR ?=
+PYTHON = /usr/bin/python3
+STAGE = build/stage
+
+all: build/main/build.ninja
+	ninja -C build/main
+
+build/main/build.ninja:
+	@command -v meson >/dev/null || { echo "meson is missing; scripts/install-packages installs all that is needed" >&2; exit 1; }
+	meson setup build/main
+
+packages:
+	scripts/install-packages
+
+stage: all
+	rm -rf $(STAGE)
+	DESTDIR=$(CURDIR)/$(STAGE) meson install -C build/main --quiet
+
+demo: packages
+	$(MAKE) --no-print-directory stage
+	$(PYTHON) tests/lab/demo.py --tree $(STAGE)
+
+check: packages
+	$(MAKE) --no-print-directory stage
+	$(PYTHON) tests/run --tree $(STAGE)
+
+install: all
+	scripts/install build/main "$(PREFIX)" "$(DESTDIR)"
+
+clean:
+	rm -rf build
+
+.PHONY: all packages stage demo check install clean
