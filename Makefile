@@ -2,7 +2,7 @@
 # make          builds (never calls apt)
 # make demo     the out-of-band ping, in two virtual machines, on Debian's kernel
 # make check    every test
-# make install  PREFIX and DESTDIR as ever
+# make install  PREFIX and DESTDIR as ever; make uninstall takes it away again
 PREFIX ?= /usr/evl
 DESTDIR ?=
 PYTHON = /usr/bin/python3
@@ -33,7 +33,10 @@ check: packages
 install: all
 	scripts/install build/main "$(PREFIX)" "$(DESTDIR)"
 
+uninstall:
+	scripts/install --remove "$(PREFIX)" "$(DESTDIR)"
+
 clean:
 	rm -rf build
 
-.PHONY: all packages stage demo check install clean
+.PHONY: all packages stage demo check install uninstall clean
