@@ -13,6 +13,7 @@ TARGET_43, ISSUER_43 = "10.10.43.11", "10.10.43.10"
 TARGET_UNTAGGED, ISSUER_UNTAGGED = "192.168.77.1", "192.168.77.2"
 RESPONDER = "/usr/evl/tidbits/oob-net-icmp"
 TRANSFER_MIB = 8
+CAPTURE_DELAY = 2  # seconds; tcpdump gets packets in blocks, the last one by a timeout of 1 s
 
 
 def features(lab):
@@ -82,7 +83,7 @@ def responder(port):
 def test_thousand_pings(port, responder, size):
     """None lost, none duplicated, while the rest of the card's traffic goes on undisturbed."""
     lab = port
-    capture = lab.issuer.start("exec tcpdump -i eth0 -w /tmp/sent.pcap -Q out -U vlan 42 and ip 2>/tmp/tcpdump.log")
+    capture = lab.issuer.start("exec tcpdump -i eth0 -s 64 -B 16384 -w /tmp/sent.pcap -Q out -U vlan 42 and ip 2>/tmp/tcpdump.log")
     until(lambda: lab.issuer.run("grep -q listening /tmp/tcpdump.log").status == 0, "the capture runs")
     before = status(lab)
 
@@ -98,12 +99,15 @@ def test_thousand_pings(port, responder, size):
     lab.target.check(f"socat -u OPEN:/tmp/data TCP:{ISSUER_UNTAGGED}:7000", timeout=120)
     server.wait(120)
     results = {name: pinged(job.wait(180)) for name, job in pings.items()}
-    assert results == {"oob": (1000, 1000, 0), "untagged": (50, 50, 0), "VLAN 43": (50, 50, 0)}
+    after = status(lab)
+    assert results == {"oob": (1000, 1000, 0), "untagged": (50, 50, 0), "VLAN 43": (50, 50, 0)}, \
+        f"before {before}\nafter {after}"
     assert lab.issuer.check("sha256sum </tmp/copy").text == sums
 
-    after = status(lab)
+    time.sleep(CAPTURE_DELAY)
     capture.kill(signal.SIGINT)
     capture.wait(20)
+    assert "\n0 packets dropped by kernel" in lab.issuer.check("cat /tmp/tcpdump.log").text
     captured = int(lab.issuer.check("tcpdump -r /tmp/sent.pcap 2>/dev/null | wc -l").text)
     assert after["rx_packets"] - before["rx_packets"] == captured
     assert after["tx_packets"] - before["tx_packets"] == 1000
@@ -120,13 +124,15 @@ def test_the_page_prints(port):
     job = port.target.start(f"exec {RESPONDER} -i eth0.42")
     job.wait_output("listening to interface eth0.42\n", 20)
     port.reachable(port.issuer, TARGET)
-    seen = len(job.output())
+    # The trace comes behind the replies: only the numbers of the last two lines are known.
     port.issuer.check(["ping", "-c", "2", "-i", "0.3", TARGET])
+    answered = status(port)["tx_packets"]
+    until(lambda: job.output().count(b"\n") >= answered + 1, "a line for each reply")
     ifindex = port.target.check("cat /sys/class/net/eth0/ifindex").text.strip()
-    lines = job.output()[seen:].decode().splitlines()
-    assert len(lines) == 2
-    for line in lines:
-        assert re.fullmatch(r"\[\d+\] count=84, proto=0x800, ifindex=" + ifindex +
+    lines = job.output().decode().splitlines()[1:]
+    assert len(lines) == answered
+    for n, line in enumerate(lines):
+        assert re.fullmatch(rf"\[{n}\] count=84, proto=0x800, ifindex=" + ifindex +
                             r", type=0, halen=6, mac=52:54:00:0b:00:02", line), line
     job.kill(signal.SIGINT)
     assert job.wait(10).status == 0
@@ -199,13 +205,13 @@ def test_all_gone_leaves_nothing(wired):
 
 def test_real_device_down(wired):
     wired.target.check("ip link add link eth0 name eth0.50 type vlan id 50")
-    refused = None
     wired.target.check("ip link set eth0 down")
     refused = wired.target.run("evl net -ei eth0.50")
     wired.up(wired.target)
     assert refused.status == 1
     assert "Network is down" in refused.errtext and "ip link set eth0 up" in refused.errtext
     # Only the VLAN device is down: enabled, with a hint.
+    wired.target.check("ip link set eth0.50 down")
     done = wired.target.run("evl net -ei eth0.50")
     assert done.status == 0 and "eth0.50 is down: ip link set eth0.50 up" in done.text
     wired.target.check("evl net -di eth0.50; ip link del eth0.50")

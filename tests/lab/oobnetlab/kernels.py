@@ -171,7 +171,10 @@ def _load(name, directory):
     modules = directory / "lib/modules" / release
     if not modules.is_dir():
         modules = directory / "usr/lib/modules" / release
-    return Kernel(name, facts["package"], release, directory / "boot" / f"vmlinuz-{release}", modules)
+    vmlinuz = directory / "boot" / f"vmlinuz-{release}"
+    if not vmlinuz.is_file():
+        vmlinuz = modules / "vmlinuz"
+    return Kernel(name, facts["package"], release, vmlinuz, modules)
 
 
 def _fetch(name, source, directory, progress):
