@@ -17,6 +17,8 @@
 #define OOB_DAEMON_SOCKET	OOB_RUN_DIR "/oobnetd.sock"
 #define OOB_KEEPER_SOCKET	OOB_RUN_DIR "/keeper.sock"
 #define OOB_STATE_FILE		OOB_RUN_DIR "/state"
+#define OOB_CLASS_DIR		OOB_RUN_DIR "/class"	/* EVL's pseudo-files, while oobclass runs */
+#define OOB_SYSFS_DIR		"/sys/class"		/* where evl net --sysfs shows them, too */
 
 #define OOB_IFNAMSIZ	16
 #define OOB_NR_VIDS	4096
@@ -103,6 +105,7 @@ struct oob_port_stats {
 	__u64 rx_malformed;	/* not what the divert program would let through */
 	__u64 rx_unwanted;	/* no socket of the program wants it */
 	__u64 csum_errors;
+	__u64 rx_lost;		/* received, and lost with a keeper that was killed */
 };
 
 /*

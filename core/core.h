@@ -16,8 +16,8 @@
 #define __oobnet_api __attribute__((visibility("default")))
 
 /*
- * Thread-local data of core/ is read in signal handlers and on the data
- * path: this model needs neither an allocation nor a call.
+ * Thread-local data of core/ is read on the data path: this model needs
+ * neither an allocation nor a call.
  */
 #define oobnet_tls __thread __attribute__((tls_model("initial-exec")))
 

@@ -18,6 +18,9 @@ static int find_port(struct say *why, int ifindex, struct device **dev, struct o
 	*port = port_by_index(ifindex, dev);
 	if (!*port)
 		return say(why, -EINVAL, "interface %d is not an out-of-band port", ifindex);
+	if ((*dev)->orphaned)
+		return say(why, -EAGAIN, "%s: the keeper has gone, and the data path is being built anew",
+			   (*dev)->config.name);
 	return 0;
 }
 

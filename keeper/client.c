@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -109,18 +108,21 @@ static void close_client(struct keep_device *dev, struct keep_client *client)
 		close(client->table_fd);
 	if (client->doorbell >= 0)
 		close(client->doorbell);
+	if (client->doorbell_out >= 0)
+		close(client->doorbell_out);
 	if (client->pidfd >= 0)
 		close(client->pidfd);
-	client->table_fd = client->doorbell = client->pidfd = -1;
+	client->table_fd = client->doorbell = client->doorbell_out = client->pidfd = -1;
 }
 
 static int build_client(struct keep_device *dev, struct keep_client *client, unsigned int slot)
 {
-	int err;
+	int bell[2], err;
 
-	client->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (client->doorbell < 0)
+	if (pipe2(bell, O_CLOEXEC | O_NONBLOCK))
 		return -errno;
+	client->doorbell_out = bell[0];
+	client->doorbell = bell[1];
 	err = make_table(dev, client, slot);
 	for (uint32_t q = 0; q < dev->info.geometry.nr_queues && !err; q++)
 		err = make_socket(dev, client, q);
@@ -166,7 +168,7 @@ int keep_client_join(struct keep_device *dev, int pid, int pidfd, unsigned int *
 	memset(client, 0, sizeof(*client));
 	for (int q = 0; q < OOB_MAX_QUEUES; q++)
 		client->xsk[q].fd = -1;
-	client->table_fd = client->doorbell = -1;
+	client->table_fd = client->doorbell = client->doorbell_out = -1;
 	client->pid = pid;
 	client->pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
 	err = client->pidfd < 0 ? -errno : build_client(dev, client, found);
@@ -366,18 +368,20 @@ void keep_limbo_expire(struct keep_device *dev, uint64_t now)
 	}
 }
 
+/* A pipe that is full has rung enough; one whose program has ended (EPIPE) is about to be closed. */
+void keep_ring(const struct keep_client *client)
+{
+	const char ring = 1;
+
+	if (write(client->doorbell, &ring, sizeof(ring)) < 0 && errno != EAGAIN && errno != EPIPE)
+		perror("oobkeep: doorbell");
+}
+
 void keep_ring_doorbells(struct keep_device *dev)
 {
-	const uint64_t one = 1;
-
-	for (unsigned int slot = 0; slot < OOB_MAX_SLOTS; slot++) {
-		const struct keep_client *client = &dev->client[slot];
-
-		if (client->state != KEEP_JOINED && client->state != KEEP_BOUND)
-			continue;
-		if (write(client->doorbell, &one, sizeof(one)) < 0 && errno != EAGAIN)
-			perror("oobkeep: doorbell");
-	}
+	for (unsigned int slot = 0; slot < OOB_MAX_SLOTS; slot++)
+		if (dev->client[slot].state == KEEP_JOINED || dev->client[slot].state == KEEP_BOUND)
+			keep_ring(&dev->client[slot]);
 }
 
 unsigned int keep_clients(void)

@@ -210,6 +210,9 @@ static int fill_in(struct keep_device *dev, const struct oob_keeper_device *info
 		return -ENOMEM;
 
 	err = take_fds(dev, fds);
+	/* The maps may have served under a keeper that was killed: whoever claimed then has to claim anew. */
+	for (unsigned int port = 0; port < OOB_MAX_PORTS && !err; port++)
+		err = keep_claim(dev, port, OOB_NO_SLOT);
 	if (!err)
 		err = make_umem(dev);
 	if (!err)

@@ -38,7 +38,8 @@ struct keep_client {
 	enum keep_state state;
 	int pid;
 	int pidfd;
-	int doorbell;
+	int doorbell;		/* write end of a pipe: nobody else has it, so that our death is heard */
+	int doorbell_out;	/* the program's end, until it is passed on */
 	int table_fd;
 	struct oob_table *table;
 	struct oob_table layout;	/* our own offsets: the table's are the program's to scribble on */
@@ -95,6 +96,7 @@ int keep_client_join(struct keep_device *dev, int pid, int pidfd, unsigned int *
 int keep_client_bind(struct keep_device *dev, unsigned int slot);
 void keep_client_end(struct keep_device *dev, unsigned int slot);
 int keep_claim(struct keep_device *dev, unsigned int port, unsigned int claim);
+void keep_ring(const struct keep_client *client);
 void keep_ring_doorbells(struct keep_device *dev);
 void keep_limbo_expire(struct keep_device *dev, uint64_t now);
 unsigned int keep_clients(void);

@@ -141,7 +141,7 @@ static struct keep_device *device_of(const struct oob_keeper_request *req)
 
 static int op_join(struct keep_device *dev, const struct message *msg, struct answer *ans)
 {
-	const struct keep_client *client;
+	struct keep_client *client;
 	int err;
 
 	if (msg->nr_fds != 1)
@@ -154,7 +154,7 @@ static int op_join(struct keep_device *dev, const struct message *msg, struct an
 	ans->fds[OOB_JOINFD_UMEM] = dev->umem_fd;
 	ans->fds[OOB_JOINFD_BOARD] = dev->board_ro;
 	ans->fds[OOB_JOINFD_TABLE] = client->table_fd;
-	ans->fds[OOB_JOINFD_DOORBELL] = client->doorbell;
+	ans->fds[OOB_JOINFD_DOORBELL] = client->doorbell_out;
 	for (uint32_t q = 0; q < dev->info.geometry.nr_queues; q++)
 		ans->fds[OOB_JOINFD_XSKS + q] = client->xsk[q].fd;
 	ans->nr_fds = OOB_JOINFD_XSKS + dev->info.geometry.nr_queues;

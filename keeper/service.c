@@ -171,14 +171,10 @@ static void kick_forgotten(struct keep_device *dev, struct keep_client *client)
 /* A sender that waits has set wants_frames before it looked at the grant ring for the last time. */
 static void ring_if_wanted(struct keep_client *client)
 {
-	const uint64_t one = 1;
-
 	if (client->grant_producer == xsk_load(&client->table->grant.consumer))
 		return;
-	if (!__atomic_exchange_n(&client->table->wants_frames, 0, __ATOMIC_SEQ_CST))
-		return;
-	if (write(client->doorbell, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		return;
+	if (__atomic_exchange_n(&client->table->wants_frames, 0, __ATOMIC_SEQ_CST))
+		keep_ring(client);
 }
 
 /* How long until about 1/NAP_SHARE of a depth has been used, at the rate just seen. */

@@ -2,6 +2,7 @@
 // attach.c - becoming a program of a real device: descriptors from oobnetd, mappings from descriptors.
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -171,9 +172,13 @@ static int wait_unused(const struct port_device *dev)
 
 static int settle(struct port_device *dev, const struct oob_reply *rep, const int *fds, int port_ifindex)
 {
+	struct oob_port_stats stats[OOB_MAX_PORTS] = { 0 };
 	int err;
 
 	pthread_mutex_lock(&dev->lock);
+	/* A keeper that was killed has not added them to its books. */
+	if (dev->lost && dev->table)
+		memcpy(stats, dev->table->stats, sizeof(stats));
 	unmap_all(dev);
 	dev->ifindex = rep->real_ifindex;
 	dev->slot = rep->slot;
@@ -189,8 +194,10 @@ static int settle(struct port_device *dev, const struct oob_reply *rep, const in
 	err = ready(port_ifindex);
 	if (err)
 		return err;
+	memcpy(dev->table->stats, stats, sizeof(stats));
 	dev->copy_mode = is_copy_mode(dev->queue[0].xsk);
-	return port_device_start(dev);
+	err = port_device_start(dev);
+	return err ? err : port_recover_watch();
 }
 
 int port_attach(int port_ifindex)
@@ -220,7 +227,7 @@ int port_attach(int port_ifindex)
 		if (err) {
 			pthread_mutex_lock(&dev->lock);
 			unmap_all(dev);
-			dev->state = dev->bindings ? PORT_DEAD : PORT_FREE;
+			dev->state = dev->bindings || dev->lost ? PORT_DEAD : PORT_FREE;
 			pthread_mutex_unlock(&dev->lock);
 		}
 	}

@@ -105,13 +105,35 @@ struct port_device *port_lock_device(int ifindex, int *index)
 	return NULL;
 }
 
+struct port_device *port_lock_lost(int ifindex)
+{
+	for (struct port_device *dev = port_devices; dev < port_devices + OOB_MAX_DEVICES; dev++) {
+		if (!dev->lost)
+			continue;
+		pthread_mutex_lock(&dev->lock);
+		for (uint32_t i = 0; dev->lost && i < dev->conf.nr_ports; i++)
+			if (dev->conf.ports[i].ifindex == ifindex && (dev->conf.ports[i].flags & OOB_PORT_ENABLED))
+				return dev;
+		pthread_mutex_unlock(&dev->lock);
+	}
+	return NULL;
+}
+
+/* The doorbell is a pipe: what rang is of no interest. Its end means that the keeper was killed. */
 void port_answer(struct port_device *dev)
 {
-	uint64_t rings;
+	char rings[64];
+	ssize_t n;
 
 	pthread_mutex_lock(&dev->lock);
-	/* Everyone is woken for whom this ring may have been: only one thread gets to read it. */
-	if (dev->state == PORT_LIVE && read(dev->doorbell, &rings, sizeof(rings)) == sizeof(rings)) {
+	n = dev->state == PORT_LIVE ? read(dev->doorbell, rings, sizeof(rings)) : -1;
+	if (!n) {
+		/* Unless it told us first that the device is gone for good. */
+		port_refresh(dev);
+		if (dev->state == PORT_LIVE)
+			port_device_lose(dev);
+	} else if (n > 0) {
+		/* Everyone is woken for whom this ring may have been: only one thread gets to read it. */
 		for (struct port_binding *b = dev->bindings; b; b = b->next)
 			port_sink_wake(b->sink);
 		for (struct port_waiter *w = dev->senders; w; w = w->next)

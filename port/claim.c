@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "port/claim.h"
 #include "port/daemon.h"
 #include "port/device.h"
 #include "port/explain.h"
 
+#define REBUILD_TRIES	60
+#define REBUILD_NAP_NS	50000000
 #define MAX_TARGETS	(OOB_MAX_DEVICES * OOB_MAX_PORTS)
 
 /* A port that a socket is about to be bound to. */
@@ -49,6 +52,8 @@ static int as_bind_error(int err)
 	}
 }
 
+static void rejoin(struct port_device *dev);
+
 static int find(int ifindex, struct target *target)
 {
 	int index, err;
@@ -61,6 +66,9 @@ static int find(int ifindex, struct target *target)
 		target->dev = port_lock_device(ifindex, &index);
 		if (!target->dev)
 			return oobnet_because_text(-EINVAL, "the port was disabled just now");
+		pthread_mutex_unlock(&target->dev->lock);
+		rejoin(target->dev);
+		pthread_mutex_lock(&target->dev->lock);
 	}
 	target->ifindex = ifindex;
 	target->port = (unsigned int)index;
@@ -173,7 +181,7 @@ static void unlink_binding(struct port_device *dev, struct port_binding *b)
 	while (*at != b)
 		at = &(*at)->next;
 	*at = b->next;
-	b->ports = 0;
+	b->ports = b->lost = 0;
 	b->linked = false;
 }
 
@@ -207,6 +215,65 @@ static int join(struct port_sink *sink, const struct target *target)
 	}
 	pthread_mutex_unlock(&dev->lock);
 	return err;
+}
+
+static void rejoin_one(struct port_device *dev, struct port_binding *b, unsigned int port)
+{
+	struct target target = { .dev = dev, .port = port };
+
+	pthread_mutex_lock(&dev->lock);
+	target.ifindex = dev->conf.ports[port].ifindex;
+	target.epoch = dev->use[port].epoch;
+	pthread_mutex_unlock(&dev->lock);
+	if (!claim(&target))
+		join(b->sink, &target);
+}
+
+/*
+ * A device that was lost is back: sockets that were bound to its ports are bound again. One that cannot
+ * be, because the port was disabled or somebody else has it now, is told that its port is down. With
+ * port_bind_lock, so the list stays as it is.
+ */
+static void rejoin(struct port_device *dev)
+{
+	for (struct port_binding *b = dev->bindings; b; b = b->next) {
+		uint64_t lost = b->lost;
+
+		b->lost = 0;
+		for (unsigned int port = 0; port < OOB_MAX_PORTS; port++)
+			if (lost >> port & 1)
+				rejoin_one(dev, b, port);
+		if (!lost)
+			continue;
+		pthread_mutex_lock(&b->sink->lock);
+		b->sink->down = !b->sink->nr_ports;
+		pthread_mutex_unlock(&b->sink->lock);
+		port_sink_wake(b->sink);
+	}
+	pthread_mutex_lock(&dev->lock);
+	for (struct port_waiter *w = dev->senders; w; w = w->next)
+		port_waiter_ring(w);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+void port_give_up(struct port_device *dev)
+{
+	pthread_mutex_lock(&port_bind_lock);
+	pthread_mutex_lock(&dev->lock);
+	if (dev->lost) {
+		dev->lost = false;
+		for (struct port_binding *b = dev->bindings; b; b = b->next) {
+			pthread_mutex_lock(&b->sink->lock);
+			b->sink->down |= b->lost && !b->sink->nr_ports;
+			pthread_mutex_unlock(&b->sink->lock);
+			b->lost = 0;
+			port_sink_wake(b->sink);
+		}
+		for (struct port_waiter *w = dev->senders; w; w = w->next)
+			port_waiter_ring(w);
+	}
+	pthread_mutex_unlock(&dev->lock);
+	pthread_mutex_unlock(&port_bind_lock);
 }
 
 /* Leaves one device; the ports that the socket was bound to go to @left. */
@@ -299,7 +366,7 @@ static int bind_to(struct port_sink *sink, uint16_t protocol, const struct targe
 	return err;
 }
 
-int port_bind(struct port_sink *sink, int ifindex, uint16_t protocol)
+static int bind_once(struct port_sink *sink, int ifindex, uint16_t protocol)
 {
 	int err;
 
@@ -309,6 +376,17 @@ int port_bind(struct port_sink *sink, int ifindex, uint16_t protocol)
 	if (!err)
 		err = bind_to(sink, protocol, &bind_wanted);
 	pthread_mutex_unlock(&port_bind_lock);
+	return err;
+}
+
+int port_bind(struct port_sink *sink, int ifindex, uint16_t protocol)
+{
+	const struct timespec nap = { .tv_nsec = REBUILD_NAP_NS };
+	int err;
+
+	/* A keeper that was killed has a successor in a moment: that is waited for. */
+	for (int i = 0; (err = bind_once(sink, ifindex, protocol)) == -EAGAIN && i < REBUILD_TRIES; i++)
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
 	return err;
 }
 

@@ -7,6 +7,8 @@
 
 #include "port/sink.h"
 
+struct port_device;
+
 /**
  * port_bind - receive the packets of a port
  * @ifindex: of the port; 0: of every port that is enabled now, on all devices
@@ -25,6 +27,9 @@ void port_unbind(struct port_sink *sink);
 
 /* Attaches to the device under a port, if that is not done. 0, -EINVAL: not an enabled port, or as above. */
 int port_require(int ifindex);
+
+/* A device that was lost does not come back: its sockets are told that their port is down. */
+void port_give_up(struct port_device *dev);
 
 /* The hardware address of an enabled port on an attached device. 0 or -ENXIO. */
 int port_address(int ifindex, uint8_t *mac);

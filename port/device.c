@@ -52,6 +52,7 @@ static void after_fork(void)
 				close(dev->queue[q].xsk);
 	}
 	init_all();
+	port_recover_after_fork();
 	port_waiters_after_fork();
 	generation++;
 }
@@ -119,6 +120,7 @@ int port_device_start(struct port_device *dev)
 
 	pthread_mutex_lock(&dev->lock);
 	dev->state = PORT_LIVE;
+	dev->lost = false;
 	port_refresh(dev);
 	pthread_mutex_unlock(&dev->lock);
 	return 0;
@@ -159,7 +161,8 @@ void port_unborrow(struct port_device *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
-void port_device_die(struct port_device *dev)
+/* With the lock. */
+static void end(struct port_device *dev)
 {
 	struct port_binding *b;
 
@@ -170,13 +173,28 @@ void port_device_die(struct port_device *dev)
 		port_sink_forget(sink, dev);
 		pthread_mutex_lock(&sink->lock);
 		sink->nr_ports -= (uint32_t)__builtin_popcountll(b->ports);
-		if (b->ports && !sink->nr_ports)
+		if (b->ports && !sink->nr_ports && !dev->lost)
 			sink->down = true;
 		pthread_mutex_unlock(&sink->lock);
+		b->lost = dev->lost ? b->ports : 0;
 		b->ports = 0;
 		port_sink_wake(sink);
 	}
 	for (struct port_waiter *w = dev->senders; w; w = w->next)
 		port_waiter_ring(w);
 	let_go(dev);
+}
+
+void port_device_die(struct port_device *dev)
+{
+	dev->lost = false;
+	end(dev);
+}
+
+void port_device_lose(struct port_device *dev)
+{
+	port_count_lost(dev);
+	dev->lost = true;
+	end(dev);
+	port_recover_wake();
 }

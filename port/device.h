@@ -29,7 +29,7 @@
 enum port_state {
 	PORT_FREE,	/* not attached */
 	PORT_LIVE,
-	PORT_DEAD,	/* the data path is gone; sockets get ENETDOWN */
+	PORT_DEAD,	/* the data path is gone; sockets get ENETDOWN, unless it is only lost */
 };
 
 struct port_queue {
@@ -55,6 +55,7 @@ struct port_use {
 struct port_device {
 	pthread_mutex_t lock;
 	_Atomic enum port_state state;
+	atomic_bool lost;		/* dead because the keeper was killed: recover.c waits for it to be rebuilt */
 	uint32_t index;			/* in port_devices */
 	int32_t ifindex;
 	uint32_t slot;
@@ -105,6 +106,9 @@ void port_device_stop(struct port_device *dev);
 /* The device's data path is gone: its sockets get ENETDOWN. With the lock. */
 void port_device_die(struct port_device *dev);
 
+/* The keeper was killed: as above, but sockets wait for the device to come back. With the lock. */
+void port_device_lose(struct port_device *dev);
+
 /* A thread is done with a frame for which it counted itself in `borrowed`. Without the lock. */
 void port_unborrow(struct port_device *dev);
 
@@ -134,6 +138,16 @@ struct port_device *port_lock_device(int ifindex, int *index);
 /* Someone rang: everybody who sleeps on this device looks again. Takes the lock. */
 void port_answer(struct port_device *dev);
 
+/* As port_lock_device(), but a device that is lost, for now. It is not refreshed. */
+struct port_device *port_lock_lost(int ifindex);
+
+/* ---- recover.c ---- */
+
+/* A device is live, or lost: the thread that looks after lost ones takes note. Starts it. 0 or -errno. */
+int port_recover_watch(void);
+void port_recover_wake(void);
+void port_recover_after_fork(void);
+
 /* ---- rx.c ---- */
 
 /*
@@ -144,6 +158,9 @@ unsigned int port_drain(struct port_device *dev, const struct port_sink *self);
 
 /* Gives a frame back that a socket has copied from. Takes the lock. */
 void port_release(const struct port_item *item);
+
+/* Counts what was received and not read yet: it is lost with its keeper. With the lock, before it is forgotten. */
+void port_count_lost(struct port_device *dev);
 
 /* A socket drops a frame. With the lock. */
 void port_put_frame(struct port_device *dev, uint32_t frame);

@@ -186,6 +186,36 @@ static unsigned int take_batch(struct port_device *dev, uint8_t q, const struct 
 	return n;
 }
 
+static void lose(struct port_device *dev, const struct xdp_desc *desc)
+{
+	struct port_item item;
+	unsigned int port;
+
+	if (desc->addr < (uint64_t)dev->geo.nr_frames * dev->geo.frame_size && classify(dev, desc, &item, &port))
+		dev->table->stats[port].rx_lost++;
+}
+
+void port_count_lost(struct port_device *dev)
+{
+	for (uint32_t q = 0; q < dev->geo.nr_queues; q++) {
+		const struct port_ring *rx = &dev->queue[q].rx;
+		uint32_t n = port_ring_filled(rx);
+
+		for (uint32_t i = 0; i < n && i < rx->size; i++)
+			lose(dev, port_ring_at(rx, *rx->consumer + i));
+	}
+	for (uint32_t frame = dev->geo.nr_tx; frame < dev->geo.nr_frames; frame++) {
+		/* Where in its frame a packet begins and ends is not kept; where the tag is, is. */
+		const struct xdp_desc desc = {
+			.addr = (uint64_t)frame * dev->geo.frame_size + OOB_FRAME_HEADROOM,
+			.len = WIRE_VLAN_ETH_HLEN,
+		};
+
+		if (dev->frames[frame].refs)
+			lose(dev, &desc);
+	}
+}
+
 unsigned int port_drain(struct port_device *dev, const struct port_sink *self)
 {
 	unsigned int total = 0, n;

@@ -41,6 +41,7 @@ struct port_binding {
 	struct port_sink *sink;
 	struct port_binding *next;
 	uint64_t ports;			/* bit mask of port indices */
+	uint64_t lost;			/* those to be joined again when a lost device is back */
 	atomic_bool linked;
 };
 
@@ -82,8 +83,12 @@ void port_sink_close(struct port_sink *sink);
 
 /* ---- waiters; see wait.c ---- */
 
-/* Makes sure that one more thread can wait without a system call to prepare it. 0, -ENOMEM, -EMFILE. */
+/*
+ * A socket is made: one more thread can wait without a system call to prepare it. 0, -ENOMEM, -EMFILE.
+ * The second form, when the socket has ended. Not real-time safe.
+ */
 int port_waiter_reserve(void);
+void port_waiter_unreserve(void);
 
 struct port_waiter *port_waiter_get(void);
 void port_waiter_put(struct port_waiter *waiter);

@@ -156,6 +156,37 @@ static int queue_up(struct port_device *dev, const struct timespec *until)
 	return err;
 }
 
+/* The device is being rebuilt: waits for that as for a frame. 0: worth trying again. */
+static int wait_lost(int ifindex, const struct port_wait *wait)
+{
+	struct port_device *dev = port_lock_lost(ifindex);
+	struct port_waiter *waiter = NULL;
+	struct pollfd fd = { .events = POLLIN };
+	int err;
+
+	if (!dev)
+		return -ENXIO;
+	err = port_may_wait(wait);
+	if (!err) {
+		errno = ENOMEM;
+		waiter = port_waiter_get();
+		err = waiter ? 0 : -errno;
+	}
+	if (!err)
+		port_waiter_link(&dev->senders, waiter);
+	pthread_mutex_unlock(&dev->lock);
+	if (err)
+		return err;
+
+	fd.fd = waiter->efd;
+	err = port_sleep(&fd, 1, wait->until);
+	pthread_mutex_lock(&dev->lock);
+	port_waiter_unlink(&dev->senders, waiter);
+	pthread_mutex_unlock(&dev->lock);
+	port_waiter_put(waiter);
+	return err;
+}
+
 int port_tx_begin(int ifindex, size_t len, uint32_t priority, const struct port_wait *wait, struct port_tx *tx)
 {
 	bool waited = false;
@@ -164,8 +195,13 @@ int port_tx_begin(int ifindex, size_t len, uint32_t priority, const struct port_
 
 	for (;;) {
 		dev = port_lock_device(ifindex, &index);
-		if (!dev)
-			return waited ? -ENETDOWN : -ENXIO;
+		if (!dev) {
+			err = wait_lost(ifindex, wait);
+			if (err)
+				return err == -ENXIO && waited ? -ENETDOWN : err;
+			waited = true;
+			continue;
+		}
 		if (is_too_long(dev, &dev->conf.ports[index], len)) {
 			err = -EMSGSIZE;
 		} else if (take_frame(dev, &tx->frame)) {
@@ -194,8 +230,11 @@ static int submit(struct port_device *dev, const struct port_tx *tx, uint32_t le
 	const struct oob_port_conf *port;
 
 	port_refresh(dev);
-	if (dev->state != PORT_LIVE)
-		return -ENETDOWN;
+	if (dev->state != PORT_LIVE) {
+		/* With a keeper that was killed it is lost as on a wire; the socket goes on. */
+		stats->tx_errors += dev->lost;
+		return dev->lost ? -EAGAIN : -ENETDOWN;
+	}
 	dev->tx_reserved--;
 	port = &dev->conf.ports[tx->port];
 	if (!(port->flags & OOB_PORT_ENABLED) || port->epoch != tx->epoch) {
@@ -234,6 +273,8 @@ int port_tx_send(struct port_tx *tx, size_t bytes)
 	wanted = !err && (dev->copy_mode || port_ring_wants_kick(tx_ring(dev)));
 	pthread_mutex_unlock(&dev->lock);
 
+	if (err == -EAGAIN)
+		err = 0;
 	if (wanted)
 		err = kick(dev);
 	if (wanted && err) {

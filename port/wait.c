@@ -15,10 +15,12 @@
 #include "port/lock.h"
 #include "port/wait.h"
 
-/* Waiters that are not in use. Never freed: as many as threads that ever waited at once, or sockets. */
+/* Waiters that are not in use: one for each socket, or more where more threads have waited at once. */
 static struct {
 	pthread_mutex_t lock;
 	struct port_waiter *free;
+	uint32_t made;		/* in use or not */
+	uint32_t reserved;	/* sockets */
 } pool;
 
 void port_waiters_after_fork(void)
@@ -27,6 +29,7 @@ void port_waiters_after_fork(void)
 	for (struct port_waiter *w = pool.free; w; w = w->next)
 		close(w->efd);
 	pool.free = NULL;
+	pool.made = pool.reserved = 0;
 	port_lock_init(&pool.lock);
 }
 
@@ -48,19 +51,51 @@ static struct port_waiter *make_waiter(void)
 		free(w);
 		return NULL;
 	}
+	pthread_mutex_lock(&pool.lock);
+	pool.made++;
+	pthread_mutex_unlock(&pool.lock);
 	return w;
 }
 
 int port_waiter_reserve(void)
 {
 	struct port_waiter *w;
+	bool enough;
+
+	pthread_mutex_lock(&pool.lock);
+	enough = pool.made > pool.reserved++;
+	pthread_mutex_unlock(&pool.lock);
+	if (enough)
+		return 0;
 
 	errno = ENOMEM;
 	w = make_waiter();
-	if (!w)
-		return -errno;
+	if (!w) {
+		int err = -errno;
+
+		port_waiter_unreserve();
+		return err;
+	}
 	port_waiter_put(w);
 	return 0;
+}
+
+void port_waiter_unreserve(void)
+{
+	struct port_waiter *w = NULL;
+
+	pthread_mutex_lock(&pool.lock);
+	pool.reserved--;
+	if (pool.free && pool.made > pool.reserved) {
+		w = pool.free;
+		pool.free = w->next;
+		pool.made--;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (w) {
+		close(w->efd);
+		free(w);
+	}
 }
 
 struct port_waiter *port_waiter_get(void)
@@ -193,10 +228,13 @@ static int sleep_for(const struct port_sink *sink, const struct port_waiter *wai
 	return err;
 }
 
-/* Serves the rings, then takes what there is for this socket. */
+/*
+ * Takes what there is for this socket; where there is nothing, serves the rings first. What waits in a
+ * ring waits there for whoever comes: moving it into full queues would lose it.
+ */
 static int look(struct port_sink *sink, struct port_item *item)
 {
-	for (int i = 0; i < OOB_MAX_DEVICES; i++) {
+	for (int i = 0; i < OOB_MAX_DEVICES && !sink->count; i++) {
 		struct port_device *dev = &port_devices[i];
 
 		if (!sink->on[i].linked)

@@ -69,8 +69,11 @@ int oobnet_packet_socket(int type, int protocol)
 		return oobnet_because(fd, "cannot make the in-band half of the socket: %s", strerror(-fd));
 	sock = make_sock(fd, ntohs((uint16_t)protocol), placeholder);
 	err = sock ? port_waiter_reserve() : -ENOMEM;
-	if (!err)
+	if (!err) {
 		err = oobnet_fd_install(fd, OOBNET_FD_SOCKET, sock);
+		if (err)
+			port_waiter_unreserve();
+	}
 	if (err) {
 		free(sock);
 		close(fd);
@@ -206,6 +209,7 @@ static void sock_release(void *obj)
 {
 	struct oobnet_sock *sock = obj;
 
+	port_waiter_unreserve();
 	pthread_mutex_destroy(&sock->lock);
 	pthread_mutex_destroy(&sock->sink.lock);
 	free(sock);

@@ -48,6 +48,7 @@ class Machine:
     def __init__(self, evl):
         self.evl = evl
         setup = ("mount -t tmpfs tmpfs /run && ip link set lo up && "
+                 "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 && "
                  "ip link add eth0 type veth peer name eth1 && ip link set eth0 up && "
                  "ip link set eth1 up && echo ready && exec sleep infinity")
         self.unshare = subprocess.Popen(

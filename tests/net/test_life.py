@@ -197,6 +197,60 @@ def test_daemon_killed_loses_nothing(world):
     assert features(world)["rx-vlan-offload"] == "on"
 
 
+def test_keeper_killed(world):
+    """The port is rebuilt, the responder goes on without being restarted, and the gap is counted."""
+    world.enable()
+    program = world.responder("-s")
+    for _ in range(3):
+        before = world.status()
+        pinger = Pinger(world)
+        time.sleep(0.3)
+        [keeper] = world.target.processes("oobkeep")
+        os.kill(keeper, signal.SIGKILL)
+        time.sleep(2.0)
+        lost = pinger.stop()
+        after = world.status()
+        assert program.poll() is None
+        assert lost and len(lost) < 200, f"{len(lost)} lost"  # a second, at one every 5 ms
+        assert max(lost) < pinger.sent - 50, "it answers again"
+        # From the first that is lost to the last they are one gap, give or take those under way.
+        assert max(lost) - min(lost) + 1 <= len(lost) + 8
+        dropped = sum(after["drops"].values()) - sum(before["drops"].values())
+        assert after["rx_packets"] - before["rx_packets"] == pinger.sent
+        assert abs(dropped - len(lost)) <= 8, (dropped, len(lost), after)
+        assert after["holder"]["pid"] == program.pid
+        assert not frames_missing(after)
+
+
+def frames_missing(status):
+    frames = status["frames"]
+    return frames["tx_total"] - frames["tx_free"] > 1 or frames["rx_total"] - frames["rx_home"] > 1
+
+
+def test_keeper_killed_while_a_program_is_stopped(world):
+    """A stopped program cannot let go of its sockets; when it goes on, or has ended, the port is back."""
+    world.enable()
+    program = world.responder("-s")
+    program.send_signal(signal.SIGSTOP)
+    [keeper] = world.target.processes("oobkeep")
+    os.kill(keeper, signal.SIGKILL)
+    time.sleep(2.5)
+    program.send_signal(signal.SIGCONT)
+    sock = world.issuer.packet_socket("veth1")
+    until(lambda: world.evl("net", "-Q", "-i", "veth0", "--json").stdout.find('"pid"') > 0, "it has the port again", 10)
+    alive(world, sock, 1)
+
+
+def test_keeper_and_daemon_killed_ends_the_program(world):
+    world.enable()
+    program = world.responder("-s")
+    for name in ("oobnetd", "oobkeep"):
+        [pid] = world.target.processes(name)
+        os.kill(pid, signal.SIGKILL)
+    assert program.wait(timeout=20) == 6
+    assert b"no longer an out-of-band port" in program.stderr.read()
+
+
 def test_daemon_terminated_leaves_programs_alone(world):
     world.enable()
     world.responder("-s")

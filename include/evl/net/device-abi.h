@@ -18,8 +18,8 @@ struct evl_net_devstat {
 	__u32 csum_errors;
 	__u32 rx_nomem;		/* received, no room in the socket's queue */
 	__u32 tx_nomem;		/* to send, no free frame */
-	union {
-		struct {
+	__extension__ union {
+		__extension__ struct {
 			__u32 oob_capable : 1;	/* nothing between the card and the program is missing */
 			__u32 oob_port : 1;	/* the device is an enabled port */
 		};

@@ -28,8 +28,11 @@ extern "C" {
  *
  * Calls of socket(), bind(), getsockname(), setsockopt(), getsockopt() and close() in files that
  * include this header go through the library (<evl/net/socket-calls.h>). Elsewhere: a socket cannot be
- * made out-of-band; a bind() is noticed at the first oob call on the socket; a close() is
- * noticed at the next oob call on that number. dup() and its kin give an in-band descriptor only.
+ * made out-of-band; a bind() is noticed at the first oob call on the socket; a close(), or another file
+ * under the number, is noticed at the next call of these or of an oob_ function on that number, or when
+ * a new out-of-band socket gets it; no such call reaches the old socket, but until then it keeps its
+ * port and the packets in its queue. dup() and its kin give an in-band descriptor only, whose end is
+ * not the socket's.
  *
  * bind(): exactly a struct sockaddr_ll; sll_ifindex an enabled port, or 0 for every port that is
  * enabled at this moment; sll_protocol as above, 0 keeping that of socket(). EINVAL: not such an
@@ -46,6 +49,8 @@ extern "C" {
  * EVL: packet sockets.
  */
 #define SOCK_OOB	O_OOB
+
+struct timespec;
 
 struct oob_msghdr {
 	void *msg_name;
