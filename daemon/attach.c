@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/attach.h"
+#include "daemon/foreign.h"
 #include "daemon/netlink.h"
 #include "divert.skel.h"
 
@@ -55,76 +56,6 @@ static int load(struct say *why, const char *ifname, struct divert **divert)
 
 	return say(why, err, "%s: the kernel does not load the divert program: %s (%s)", ifname,
 		   strerror(-err), libbpf_said[0] ? libbpf_said : "libbpf says no more");
-}
-
-/* The bpf_link that holds the program, 0 when it is held otherwise or we may not see it. */
-static uint32_t find_link(uint32_t prog_id)
-{
-	struct bpf_link_info info;
-	uint32_t id = 0, len;
-	int fd, err;
-
-	while (!bpf_link_get_next_id(id, &id)) {
-		fd = bpf_link_get_fd_by_id(id);
-		if (fd < 0)
-			continue;
-		memset(&info, 0, sizeof(info));
-		len = sizeof(info);
-		err = bpf_obj_get_info_by_fd(fd, &info, &len);
-		close(fd);
-		if (!err && info.type == BPF_LINK_TYPE_XDP && info.prog_id == prog_id)
-			return id;
-	}
-
-	return 0;
-}
-
-/* " (name)", or nothing for a program without one or that we may not look at. */
-static void name_program(uint32_t prog_id, char *text, size_t size)
-{
-	struct bpf_prog_info info = { 0 };
-	uint32_t len = sizeof(info);
-	int fd;
-
-	text[0] = '\0';
-	fd = bpf_prog_get_fd_by_id(prog_id);
-	if (fd < 0)
-		return;
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.name[0])
-		snprintf(text, size, " (%.*s)", (int)sizeof(info.name), info.name);
-	close(fd);
-}
-
-/* How iproute2 calls a mode when it is to remove a program. */
-static const char *iproute_mode(uint8_t mode)
-{
-	switch (mode) {
-	case XDP_ATTACHED_SKB:
-		return "xdpgeneric";
-	case XDP_ATTACHED_HW:
-		return "xdpoffload";
-	default:
-		return "xdp";
-	}
-}
-
-static int refuse_foreign(struct say *why, const struct link *link)
-{
-	char name[BPF_OBJ_NAME_LEN + 4];
-	uint32_t link_id;
-
-	name_program(link->xdp_prog_id, name, sizeof(name));
-	link_id = find_link(link->xdp_prog_id);
-	say(why, 0, "%s: XDP program %u%s is attached already; ", link->name, link->xdp_prog_id,
-	    name);
-	if (link_id)
-		return say_more(why, -EBUSY,
-				"end the process that holds it (bpftool link show id %u names it), "
-				"or use another card",
-				link_id);
-
-	return say_more(why, -EBUSY, "remove it (ip link set dev %s %s off), or use another card",
-			link->name, iproute_mode(link->xdp_mode));
 }
 
 /*
@@ -230,7 +161,7 @@ static int attach(struct say *why, const struct link *link, int prog_fd, unsigne
 	/* Somebody else may have come first since we looked. */
 	if ((fd == -EBUSY || fd == -EEXIST) && !link_by_index(why, link->ifindex, &now) &&
 	    now.xdp_prog_id)
-		return refuse_foreign(why, &now);
+		return foreign_refuse(why, &now);
 
 	return refuse_native(why, link, fd, words);
 }
@@ -243,6 +174,23 @@ static int program_id(int prog_fd, uint32_t *id)
 	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
 		return -errno;
 	*id = info.id;
+
+	return 0;
+}
+
+int divert_probe(struct say *why, bool *jited)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t len = sizeof(info);
+	struct divert *divert;
+	int err;
+
+	err = load(why, "BPF", &divert);
+	if (err)
+		return err;
+	*jited = !bpf_obj_get_info_by_fd(bpf_program__fd(divert->progs.oobnet_divert), &info, &len) &&
+		 info.jited_prog_len;
+	divert__destroy(divert);
 
 	return 0;
 }
@@ -309,7 +257,7 @@ int divert_attach(struct say *why, int ifindex, struct attachment *attachment)
 	if (err)
 		return err;
 	if (link.xdp_prog_id)
-		return refuse_foreign(why, &link);
+		return foreign_refuse(why, &link);
 
 	err = load(why, link.name, &divert);
 	if (err)

@@ -3,6 +3,7 @@
 #ifndef OOBNET_DAEMON_ATTACH_H
 #define OOBNET_DAEMON_ATTACH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/layout.h"
@@ -33,6 +34,12 @@ struct attachment {
  * nothing stays attached or open.
  */
 int divert_attach(struct say *why, int ifindex, struct attachment *attachment);
+
+/*
+ * Loads the divert program, attaches it nowhere, and unloads it again. *jited: it was compiled to machine
+ * code. Returns 0, or what divert_attach() returns for a program that does not load, with a sentence.
+ */
+int divert_probe(struct say *why, bool *jited);
 
 /* Closes all descriptors, which detaches the program unless another process holds the link. */
 void divert_close(struct attachment *attachment);

@@ -10,6 +10,7 @@
 #include "daemon/attach.h"
 #include "daemon/keeper.h"
 #include "daemon/link.h"
+#include "daemon/plan.h"
 #include "daemon/say.h"
 #include "daemon/state.h"
 
@@ -17,6 +18,8 @@
 struct device {
 	bool used;
 	unsigned int kept;	/* the keeper's index of it */
+	bool orphaned;		/* its keeper has gone: see rebuild.h */
+	bool orphan_said;
 	struct attachment attachment;
 	struct oob_keeper_device info;
 	int board_fd;
@@ -40,17 +43,14 @@ struct peer {
 
 /* ---- device.c: the data path of one real device ---- */
 
-struct device_wish {
-	__u64 pool;	/* 0: the default */
-	__u64 buf;	/* 0: the default */
-	unsigned int features_off;	/* OOB_FEATURE_* to turn off */
-};
-
 /*
  * Builds the data path on `real`: features, program, keeper, carrier. On an error everything is as it
  * was before. 0 or -errno with a sentence.
  */
 int device_open(struct say *why, const struct link *real, const struct device_wish *wish, struct device **dev);
+
+/* Has a keeper, which is started if need be, make the sockets and frames. 0 or -errno with a sentence. */
+int device_hand_over(struct say *why, struct device *dev);
 
 /* Takes it all away and restores the features. What cannot be restored is said on stderr. */
 void device_close(struct device *dev);
@@ -60,22 +60,10 @@ int device_adopt(struct say *why, unsigned int kept);
 
 struct device *device_of(int ifindex);
 void device_publish(struct device *dev);
+/* -EAGAIN while the device waits for a keeper. */
 int device_call(struct device *dev, struct oob_keeper_request *req, struct oob_keeper_reply *rep);
 
-/* 0, or -EINVAL with a sentence: a frame of that size does not hold a packet of that MTU. */
-int device_mtu_fits(struct say *why, const char *name, unsigned int mtu, unsigned int frame_size);
-
-/* The largest MTU whose packets, with a VLAN tag, fit a frame of that size. */
-unsigned int device_max_mtu(unsigned int frame_size);
-
 /* ---- ports.c ---- */
-
-struct port_wish {
-	const char *name;
-	unsigned int vid;
-	__u64 pool;
-	__u64 buf;
-};
 
 /* On success `why` holds what the user should know, or nothing. */
 int port_enable(struct say *why, const struct port_wish *wish);

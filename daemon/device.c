@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_ether.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,8 +16,6 @@
 #include "daemon/features.h"
 
 #define CARRIER_TIMEOUT_MS	10000
-#define VLAN_TAG_LEN		4
-#define FRAMES_PER_SLOT		64	/* a pool smaller than this a slot serves fewer programs */
 
 struct device *device_of(int ifindex)
 {
@@ -26,83 +23,6 @@ struct device *device_of(int ifindex)
 		if (daemon_state.devices[i].used && daemon_state.devices[i].info.ifindex == ifindex)
 			return &daemon_state.devices[i];
 	return NULL;
-}
-
-unsigned int device_max_mtu(unsigned int frame_size)
-{
-	return frame_size - OOB_FRAME_HEADROOM - ETH_HLEN - VLAN_TAG_LEN;
-}
-
-int device_mtu_fits(struct say *why, const char *name, unsigned int mtu, unsigned int frame_size)
-{
-	unsigned int most = device_max_mtu(frame_size);
-
-	if (mtu <= most)
-		return 0;
-	if (mtu <= device_max_mtu(4096))
-		return say(why, -EINVAL, "%s: MTU %u does not fit a buffer of %u bytes (%u at most); enable the port "
-			   "with -b 4096, or: ip link set %s mtu %u", name, mtu, frame_size, most, name, most);
-	return say(why, -EINVAL, "%s: MTU %u does not fit the largest buffer, 4096 bytes (%u at most): "
-		   "ip link set %s mtu %u", name, mtu, device_max_mtu(4096), name, device_max_mtu(4096));
-}
-
-static int choose_frame_size(struct say *why, const struct link *real, __u64 buf, unsigned int *size)
-{
-	if (buf > 4096)
-		return say(why, -EINVAL, "%s: a buffer of %llu bytes is more than the 4096 that AF_XDP allows; "
-			   "use -b 4096 or less", real->name, buf);
-	if (buf)
-		*size = buf <= 2048 ? 2048 : 4096;
-	else
-		*size = real->mtu <= device_max_mtu(2048) ? 2048 : 4096;
-	return device_mtu_fits(why, real->name, real->mtu, *size);
-}
-
-static __u32 power_of_two_from(__u32 n)
-{
-	__u32 p = 1;
-
-	while (p < n)
-		p <<= 1;
-	return p;
-}
-
-static int plan_frames(struct say *why, const struct link *real, unsigned int nr_queues,
-		       const struct device_wish *wish, struct oob_geometry *geo)
-{
-	__u64 pool = wish->pool ? wish->pool : OOB_POOL_DEFAULT;
-	__u32 per_queue;
-	int err;
-
-	if (pool > OOB_POOL_MAX)
-		return say(why, -EINVAL, "%s: a pool of %llu buffers is more than the maximum of %u", real->name,
-			   pool, OOB_POOL_MAX);
-	err = choose_frame_size(why, real, wish->buf, &geo->frame_size);
-	if (err)
-		return err;
-
-	geo->nr_queues = nr_queues;
-	if (geo->nr_queues > OOB_MAX_QUEUES)
-		return say(why, -EINVAL, "%s: %u receive queues are more than the %u that are supported: "
-			   "ethtool -L %s combined %u", real->name, geo->nr_queues, OOB_MAX_QUEUES, real->name,
-			   OOB_MAX_QUEUES);
-
-	geo->nr_slots = pool / FRAMES_PER_SLOT;
-	if (geo->nr_slots < 1)
-		geo->nr_slots = 1;
-	if (geo->nr_slots > OOB_MAX_SLOTS)
-		geo->nr_slots = OOB_MAX_SLOTS;
-	geo->nr_tx = pool;
-	geo->tx_per_slot = pool / geo->nr_slots;
-
-	per_queue = OOB_RX_RESERVE + geo->nr_slots * (OOB_RX_RING + OOB_RX_QUOTA);
-	geo->nr_frames = geo->nr_tx + geo->nr_queues * per_queue;
-	geo->rx_ring = OOB_RX_RING;
-	geo->tx_ring = power_of_two_from(geo->tx_per_slot);
-	geo->grant_ring = power_of_two_from(geo->tx_per_slot);
-	geo->return_ring = power_of_two_from(geo->nr_queues * (OOB_RX_RING + OOB_RX_QUOTA));
-	geo->fill_ring = power_of_two_from(per_queue > geo->nr_tx ? per_queue : geo->nr_tx);
-	return 0;
 }
 
 static int open_board(struct say *why, struct device *dev)
@@ -139,6 +59,8 @@ void device_publish(struct device *dev)
 
 int device_call(struct device *dev, struct oob_keeper_request *req, struct oob_keeper_reply *rep)
 {
+	if (dev->orphaned)
+		return -EAGAIN;
 	req->device = dev->kept;
 	return keeper_call(&daemon_state.keeper, req, rep, NULL, 0, NULL);
 }
@@ -153,12 +75,15 @@ static int ensure_keeper(struct say *why)
 	return got > 0 ? 0 : got < 0 ? got : keeper_start(why, &daemon_state.keeper);
 }
 
-static int hand_to_keeper(struct say *why, struct device *dev)
+int device_hand_over(struct say *why, struct device *dev)
 {
 	struct oob_keeper_request req = { .op = OOB_KEEP_ADD, .info = dev->info };
 	struct oob_keeper_reply rep;
 	int fds[OOB_NR_DEVFDS], err;
 
+	err = ensure_keeper(why);
+	if (err)
+		return err;
 	fds[OOB_DEVFD_BOARD] = dev->board_fd;
 	fds[OOB_DEVFD_LINK] = dev->attachment.link_fd;
 	memcpy(fds + OOB_DEVFD_MAPS, dev->attachment.map_fds, sizeof(dev->attachment.map_fds));
@@ -210,8 +135,7 @@ static int turn_features_off(struct say *why, const struct link *real, unsigned 
 	int err;
 
 	if (!record)
-		return say(why, -ENOSPC, "%s: ports are on %d devices already, which is the maximum", real->name,
-			   OOB_MAX_DEVICES);
+		return plan_no_room(why, real);
 	err = features_read(why, real->name, &now);
 	if (err)
 		return err;
@@ -248,9 +172,7 @@ static int build(struct say *why, const struct link *real, const struct device_w
 	if (!err)
 		err = open_board(why, dev);
 	if (!err)
-		err = ensure_keeper(why);
-	if (!err)
-		err = hand_to_keeper(why, dev);
+		err = device_hand_over(why, dev);
 	return err;
 }
 
@@ -258,7 +180,6 @@ int device_open(struct say *why, const struct link *real, const struct device_wi
 {
 	struct oob_keeper_request req = { .op = OOB_KEEP_REMOVE };
 	struct oob_keeper_reply rep;
-	struct oob_geometry trial;
 	struct device *dev = NULL;
 	int err;
 
@@ -266,13 +187,9 @@ int device_open(struct say *why, const struct link *real, const struct device_wi
 		if (!daemon_state.devices[i].used)
 			dev = &daemon_state.devices[i];
 	if (!dev)
-		return say(why, -ENOSPC, "%s: ports are on %d devices already, which is the maximum", real->name,
-			   OOB_MAX_DEVICES);
+		return plan_no_room(why, real);
 
-	/* What can be refused without touching the device is refused first. */
-	err = plan_frames(why, real, link_rx_queues(real), wish, &trial);
-	if (!err)
-		err = turn_features_off(why, real, wish->features_off);
+	err = turn_features_off(why, real, wish->features_off);
 	if (err)
 		return err;
 

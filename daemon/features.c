@@ -191,6 +191,20 @@ static int refused(struct say *why, const char *ifname, unsigned int mask)
 	return 0;
 }
 
+int features_plan(struct say *why, const char *ifname, unsigned int wanted, unsigned int *would)
+{
+	struct feature_state now;
+	int err;
+
+	*would = 0;
+	err = features_read(why, ifname, &now);
+	if (err)
+		return err;
+	*would = wanted & now.on;
+
+	return refused(why, ifname, *would & now.fixed);
+}
+
 int features_off(struct say *why, const char *ifname, unsigned int wanted, unsigned int *turned_off)
 {
 	struct feature_state before, after;

@@ -16,6 +16,13 @@ struct feature_state {
 int features_read(struct say *why, const char *ifname, struct feature_state *state);
 
 /*
+ * What features_off() would do, as far as it can be told without doing it: *would gets the features in
+ * `wanted` that are on. Returns 0, -EOPNOTSUPP with a sentence (one of them is fixed), or another negative
+ * errno with a sentence.
+ */
+int features_plan(struct say *why, const char *ifname, unsigned int wanted, unsigned int *would);
+
+/*
  * Turns the features in `wanted` off, and reads back that they are. What is off already needs
  * nothing; *turned_off gets those that were on: record them for features_restore(). All or nothing:
  * on an error, what was turned off is on again. For a port on a VLAN device leave rx-vlan-filter

@@ -43,7 +43,7 @@ int keeper_connect(struct say *why, struct keeper_link *link)
 	return 1;
 }
 
-static int own_directory(char *buf, size_t size)
+int own_directory(char *buf, size_t size)
 {
 	ssize_t n = readlink("/proc/self/exe", buf, size - 1);
 

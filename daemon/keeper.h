@@ -3,8 +3,13 @@
 #ifndef OOBNET_DAEMON_KEEPER_H
 #define OOBNET_DAEMON_KEEPER_H
 
+#include <stddef.h>
+
 #include "bpf/layout.h"
 #include "daemon/say.h"
+
+/* Where the running oobnetd is, by /proc/self/exe, without the last slash. 0 or -errno. */
+int own_directory(char *buf, size_t size);
 
 struct keeper_link {
 	int fd;		/* -1: not connected */

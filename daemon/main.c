@@ -20,6 +20,8 @@
 #include "daemon/daemon.h"
 #include "daemon/features.h"
 #include "daemon/monitor.h"
+#include "daemon/pseudo.h"
+#include "daemon/rebuild.h"
 
 #define LOCK_FILE	OOB_RUN_DIR "/lock"
 #define MAX_CONNS	128
@@ -205,27 +207,6 @@ static int serve_conn(const struct conn *conn)
 	return err ? err : stop;
 }
 
-/* The keeper has been killed: its sockets and links went with it, and the frames are the kernel's again. */
-static void lost_keeper(void)
-{
-	fprintf(stderr, "oobnetd: the keeper has gone; every port is disabled\n");
-	close(daemon_state.keeper.fd);
-	daemon_state.keeper.fd = -1;
-	for (int i = 0; i < OOB_MAX_DEVICES; i++) {
-		struct device *dev = &daemon_state.devices[i];
-
-		if (!dev->used)
-			continue;
-		__atomic_store_n(&dev->board->gone, 1, __ATOMIC_RELEASE);
-		for (unsigned int n = 0; n < dev->config.nr_ports; n++) {
-			dev->config.ports[n].flags &= ~OOB_PORT_ENABLED;
-			dev->config.ports[n].epoch++;
-		}
-		device_publish(dev);
-		device_close(dev);
-	}
-}
-
 static void serve_conns(struct server *srv, const struct pollfd *fds, int nr, bool *stop)
 {
 	int kept = 0;
@@ -258,7 +239,10 @@ static bool read_signal(int fd)
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return false;
-	return info.ssi_signo != SIGCHLD;
+	if (info.ssi_signo != SIGCHLD)
+		return true;
+	pseudo_child();
+	return false;
 }
 
 static void loop(struct server *srv)
@@ -268,7 +252,7 @@ static void loop(struct server *srv)
 	while (!stop && !leave) {
 		struct pollfd fds[POLL_CONNS + MAX_CONNS];
 		bool idle = !ports_enabled() && !vlans_any() && !srv->nr_conns;
-		int nr = srv->nr_conns, got;
+		int nr = srv->nr_conns, due = rebuild_due(), got;
 
 		fds[POLL_SIGNAL] = (struct pollfd){ .fd = srv->signals, .events = POLLIN };
 		fds[POLL_MONITOR] = (struct pollfd){ .fd = srv->monitor, .events = POLLIN };
@@ -277,17 +261,21 @@ static void loop(struct server *srv)
 		for (int i = 0; i < nr; i++)
 			fds[POLL_CONNS + i] = (struct pollfd){ .fd = srv->conns[i].fd, .events = POLLIN };
 
-		got = poll(fds, POLL_CONNS + nr, idle ? IDLE_MS : -1);
+		got = poll(fds, POLL_CONNS + nr, due >= 0 ? due : idle ? IDLE_MS : -1);
 		if (got < 0 && errno != EINTR)
 			break;
 		if (got < 0)
 			continue;
-		if (!got)
+		if (!got && due < 0)
 			break;
 
 		/* The keeper speaks only when asked: anything else is its end. */
-		if (fds[POLL_KEEPER].revents && daemon_state.keeper.fd >= 0)
-			lost_keeper();
+		if (fds[POLL_KEEPER].revents && daemon_state.keeper.fd >= 0) {
+			close(daemon_state.keeper.fd);
+			daemon_state.keeper.fd = -1;
+		}
+		if (due >= 0)
+			rebuild_try();
 		if (fds[POLL_SIGNAL].revents)
 			leave = read_signal(srv->signals);
 		if (fds[POLL_MONITOR].revents)
@@ -305,6 +293,7 @@ static void leave(const struct server *srv)
 	struct oob_keeper_request req = { .op = OOB_KEEP_LEAVE };
 	struct oob_keeper_reply rep;
 
+	pseudo_stop();
 	close(srv->listener);
 	unlink(OOB_DAEMON_SOCKET);
 	if (daemon_state.keeper.fd >= 0)
@@ -332,6 +321,8 @@ static int run(void)
 		return 1;
 	}
 	restore_leftovers();
+	/* Before anyone is let in, so that the files are there for whoever started us. */
+	pseudo_start();
 	srv.listener = listen_here();
 	if (srv.listener < 0) {
 		fprintf(stderr, "oobnetd: %s: %s\n", OOB_DAEMON_SOCKET, strerror(-srv.listener));

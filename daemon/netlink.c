@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// netlink.c - one request to rtnetlink and its answer.
+// netlink.c - one request to netlink and its answer.
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -14,12 +14,12 @@
 
 #define ANSWER_SECONDS 5
 
-static int open_socket(void)
+static int open_socket(int protocol)
 {
 	const struct timeval timeout = { .tv_sec = ANSWER_SECONDS };
 	int fd, on = 1;
 
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	if (fd < 0)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
@@ -72,7 +72,7 @@ static int receive(int fd, char *buf, char *words, size_t size)
 	return error->error;
 }
 
-int netlink_ask(char buf[NETLINK_BUFFER], char *words, size_t size)
+int netlink_ask_family(int protocol, char buf[NETLINK_BUFFER], char *words, size_t size)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	struct nlmsghdr *nlh = (struct nlmsghdr *)buf;
@@ -81,7 +81,7 @@ int netlink_ask(char buf[NETLINK_BUFFER], char *words, size_t size)
 	if (words && size)
 		words[0] = '\0';
 
-	fd = open_socket();
+	fd = open_socket(protocol);
 	if (fd < 0)
 		return fd;
 
@@ -95,4 +95,9 @@ int netlink_ask(char buf[NETLINK_BUFFER], char *words, size_t size)
 	close(fd);
 
 	return err;
+}
+
+int netlink_ask(char buf[NETLINK_BUFFER], char *words, size_t size)
+{
+	return netlink_ask_family(NETLINK_ROUTE, buf, words, size);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netlink.h - one request to rtnetlink and its answer. */
+/* netlink.h - one request to netlink and its answer. */
 #ifndef OOBNET_DAEMON_NETLINK_H
 #define OOBNET_DAEMON_NETLINK_H
 
@@ -19,5 +19,8 @@
  * while a driver resets.
  */
 int netlink_ask(char buf[NETLINK_BUFFER], char *words, size_t size);
+
+/* The same for another protocol than NETLINK_ROUTE, as NETLINK_GENERIC. */
+int netlink_ask_family(int protocol, char buf[NETLINK_BUFFER], char *words, size_t size);
 
 #endif /* OOBNET_DAEMON_NETLINK_H */

@@ -127,62 +127,55 @@ static void note(struct say *why, const char *text)
 	say_more(why, 0, "%s", text);
 }
 
-static int check(struct say *why, const struct port_wish *wish, const struct link *port, const struct link *real,
-		 uint16_t vid, struct device *dev)
+/* What plan_check() has to know of the ports there are. */
+static void know(const struct plan *plan, struct device *dev, struct plan_known *known)
 {
-	const struct oob_port_conf *other;
+	const struct oob_port_conf *other = dev ? enabled_vid(dev, plan->vid) : NULL;
 
-	if (!vid)
-		return say(why, -EOPNOTSUPP, "%s: not a VLAN device; ports for untagged frames of a real device are not "
-			   "implemented yet: add a VLAN device (ip link add link %s name %s.42 type vlan id 42), or give "
-			   "the id of the tag that its frames carry: --vid N", port->name, port->name, port->name);
-	if (!(real->flags & IFF_UP))
-		return say(why, -ENETDOWN, "%s is down: ip link set %s up", real->name, real->name);
-	if (!dev)
-		return 0;
-	other = enabled_vid(dev, vid);
+	memset(known, 0, sizeof(*known));
+	for (int i = 0; i < OOB_MAX_DEVICES; i++)
+		known->nr_devices += daemon_state.devices[i].used;
+	if (dev)
+		known->frame_size = dev->info.geometry.frame_size;
 	if (other)
-		return say(why, -EBUSY, "%s: VLAN %u of %s is the port %s already", port->name, vid, real->name, other->name);
-	return device_mtu_fits(why, port->name, port->mtu, dev->info.geometry.frame_size);
+		memcpy(known->rival, other->name, sizeof(known->rival));
 }
 
 int port_enable(struct say *why, const struct port_wish *wish)
 {
-	struct device_wish device = { .pool = wish->pool, .buf = wish->buf, .features_off = OOB_FEATURE_RXVLAN };
-	struct link port, real;
+	struct plan_known known;
 	struct device *dev;
+	struct plan plan;
 	char down[96];
-	uint16_t vid;
 	int err;
 
-	err = link_resolve_port(why, wish->name, wish->vid, &port, &real, &vid);
+	err = plan_resolve(why, wish, &plan);
 	if (err)
 		return err;
 	/* As in EVL, a port that is enabled already stays as it is, whatever sizes are asked for. */
-	if (port_by_index(port.ifindex, &dev))
+	if (port_by_index(plan.port.ifindex, &dev))
 		return 0;
 
-	dev = device_of(real.ifindex);
-	err = check(why, wish, &port, &real, vid, dev);
+	dev = device_of(plan.real.ifindex);
+	know(&plan, dev, &known);
+	/* What can be refused without touching the device is refused first. */
+	err = plan_check(why, &known, &plan);
 	if (err)
 		return err;
 	if (!dev) {
-		/* Without a VLAN device nobody tells the card's filter to let the id through. */
-		if (port.ifindex == real.ifindex)
-			device.features_off |= OOB_FEATURE_RXFILTER;
-		err = device_open(why, &real, &device, &dev);
+		err = device_open(why, &plan.real, &plan.device, &dev);
 		if (err)
 			return err;
 	}
 
-	err = add_port(why, dev, &port, vid);
+	err = add_port(why, dev, &plan.port, plan.vid);
 	if (err) {
 		if (!enabled_on(dev))
 			device_close(dev);
 		return err;
 	}
-	if (port.ifindex != real.ifindex && !(port.flags & IFF_UP)) {
-		snprintf(down, sizeof(down), "%s is down: ip link set %s up", port.name, port.name);
+	if (plan_port_down(&plan)) {
+		snprintf(down, sizeof(down), "%s is down: ip link set %s up", plan.port.name, plan.port.name);
 		note(why, down);
 	}
 	return 0;

@@ -19,7 +19,7 @@
 enum { VID_MIN = 2, VID_MAX = 4094 };	/* ids that can be monitored */
 
 /* In the order of execution, whatever the order on the command line. */
-enum action { DISABLE, ENABLE, FILTER, SET_VLANS, SHOW_VLANS, SOLICIT, QUERY, NR_ACTIONS };
+enum action { DISABLE, ENABLE, FILTER, SET_VLANS, NO_SYSFS, SYSFS, SHOW_VLANS, SOLICIT, QUERY, NR_ACTIONS };
 
 static const struct {
 	bool needs_interface;
@@ -29,6 +29,8 @@ static const struct {
 	[ENABLE] = { true, net_enable },
 	[FILTER] = { true, NULL },
 	[SET_VLANS] = { false, net_set_vlans },
+	[NO_SYSFS] = { false, net_no_sysfs },
+	[SYSFS] = { false, net_sysfs },
 	[SHOW_VLANS] = { false, net_show_vlans },
 	[SOLICIT] = { false, NULL },
 	[QUERY] = { true, net_query },
@@ -144,6 +146,21 @@ static void take_show_vlans(struct net_command *cmd, const char *arg)
 	want(cmd, SHOW_VLANS);
 }
 
+static void take_dry_run(struct net_command *cmd, const char *arg)
+{
+	cmd->dry_run = true;
+}
+
+static void take_sysfs(struct net_command *cmd, const char *arg)
+{
+	want(cmd, SYSFS);
+}
+
+static void take_no_sysfs(struct net_command *cmd, const char *arg)
+{
+	want(cmd, NO_SYSFS);
+}
+
 static void take_json(struct net_command *cmd, const char *arg)
 {
 	if (!cmd->json)
@@ -199,6 +216,12 @@ static const struct {
 	  "set the list of monitored VLANs, or clear it", take_set_vlans },
 	{ 'n', "print-vlan-ids", no_argument, "",
 	  "print the list of monitored VLANs", take_show_vlans },
+	{ 0, "dry-run", no_argument, "",
+	  "with -e: tell what it would do, and do nothing", take_dry_run },
+	{ 0, "sysfs", no_argument, "",
+	  "show EVL's files at /sys/class/evl", take_sysfs },
+	{ 0, "no-sysfs", no_argument, "",
+	  "undo --sysfs", take_no_sysfs },
 	{ 0, "json", no_argument, "",
 	  "with -Q, -n or alone: print JSON", take_json },
 	{ 'h', "help", no_argument, "",
@@ -293,6 +316,8 @@ static void check(const struct net_command *cmd)
 	}
 	if (cmd->vid && !(cmd->actions & 1u << ENABLE))
 		misused("--vid goes with -e");
+	if (cmd->dry_run && cmd->actions != 1u << ENABLE)
+		misused("--dry-run goes with -e alone");
 	if (cmd->actions & 1u << FILTER)
 		not_implemented("setting an eBPF filter (-F)");
 	if (cmd->actions & 1u << SOLICIT)

@@ -17,7 +17,6 @@
 #include "bpf/layout.h"
 #include "evl/version.h"
 
-#define SYSDIR	OOB_RUN_DIR "/class"
 #define TRACEDIR "/sys/kernel/debug/tracing"
 
 enum {
@@ -96,7 +95,7 @@ static void export_environment(const char *prefix, const char *cmddir)
 
 	export("EVL_CMDDIR", cmddir);
 	export("EVL_TESTDIR", testdir);
-	export("EVL_SYSDIR", SYSDIR);
+	export("EVL_SYSDIR", OOB_CLASS_DIR);
 	export("EVL_TRACEDIR", TRACEDIR);
 	export("PATH", longer);
 	free(longer);

@@ -41,15 +41,25 @@ static void add_bits(struct json_object *object, const char *key, const struct n
 	add(object, key, names);
 }
 
+static void add_line(struct json_object *json, const char *key, const char *text)
+{
+	struct json_object *lines;
+
+	if (!json_object_object_get_ex(json, key, &lines)) {
+		lines = json_object_new_array();
+		add(json, key, lines);
+	}
+	json_object_array_add(lines, json_object_new_string(text));
+}
+
 void net_json_note(struct json_object *json, const char *text)
 {
-	struct json_object *notes;
+	add_line(json, "notes", text);
+}
 
-	if (!json_object_object_get_ex(json, "notes", &notes)) {
-		notes = json_object_new_array();
-		add(json, "notes", notes);
-	}
-	json_object_array_add(notes, json_object_new_string(text));
+void net_json_warning(struct json_object *json, const char *text)
+{
+	add_line(json, "warnings", text);
 }
 
 void net_json_vlans(const struct net_command *cmd, const uint64_t vlans[OOB_VLAN_WORDS])

@@ -17,13 +17,21 @@ void net_enable(const struct net_command *cmd)
 		.buf = cmd->buf,
 	};
 	struct oob_reply reply = { 0 };
+	struct net_taken before;
 	int ret;
 
+	if (cmd->dry_run) {
+		net_dry_run(cmd);
+		return;
+	}
+
+	net_taken(&before);
 	ret = net_name(&request, cmd->ifname) ?: net_ask(&request, &reply, NET_START);
 	if (ret)
 		net_fail(ret, reply.text, "cannot enable out-of-band port on %s", cmd->ifname);
 
 	net_note(cmd, reply.text);
+	net_warn(cmd, &before);
 }
 
 void net_disable(const struct net_command *cmd)

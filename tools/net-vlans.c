@@ -121,9 +121,11 @@ void net_set_vlans(const struct net_command *cmd)
 	struct oob_request request = { .op = OOB_ASK_SET_VLANS };
 	char list[WIRE_VLANLIST_TEXT_MAX];
 	bool clear = is_empty(cmd->vlans);
+	struct net_taken before;
 	struct oob_reply reply;
 	int ret;
 
+	net_taken(&before);
 	memcpy(request.vlans, cmd->vlans, sizeof(request.vlans));
 	ret = net_ask(&request, &reply, clear ? NET_START_LEFTOVER : NET_START);
 	if (clear && ret == NET_NO_DAEMON) {
@@ -143,6 +145,7 @@ void net_set_vlans(const struct net_command *cmd)
 	if (clear)
 		net_note(cmd, "VLAN filter cleared");
 	net_note(cmd, reply.text);
+	net_warn(cmd, &before);
 }
 
 void net_get_vlans(uint64_t vlans[OOB_VLAN_WORDS])

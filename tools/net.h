@@ -3,6 +3,7 @@
 #ifndef TOOLS_NET_H
 #define TOOLS_NET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
 
@@ -18,6 +19,7 @@ struct net_command {
 	uint64_t pool;
 	uint64_t buf;
 	uint32_t vid;		/* 0: as the kind of the interface says */
+	bool dry_run;		/* -e tells only what it would do */
 	struct json_object *json;	/* what --json prints in the end; NULL: text */
 };
 
@@ -59,9 +61,41 @@ void net_note(const struct net_command *cmd, const char *text);
 void net_disable(const struct net_command *cmd);
 void net_enable(const struct net_command *cmd);
 void net_set_vlans(const struct net_command *cmd);
+void net_no_sysfs(const struct net_command *cmd);
+void net_sysfs(const struct net_command *cmd);
 void net_show_vlans(const struct net_command *cmd);
 void net_query(const struct net_command *cmd);
 void net_list(const struct net_command *cmd);
+
+/* ---- net-dry.c ---- */
+
+/** net_dry_run - tell what -e would do, and change nothing; ends the program where it would be refused */
+void net_dry_run(const struct net_command *cmd);
+
+/* ---- net-warn.c ---- */
+
+enum { NET_PORTS_MAX = OOB_MAX_DEVICES * OOB_MAX_PORTS };
+
+struct net_vlan {
+	int real_ifindex;
+	unsigned int vid;
+};
+
+/* The VLANs that are taken away from the kernel: monitored, and with a port. */
+struct net_taken {
+	unsigned int nr;
+	struct net_vlan vlan[NET_PORTS_MAX];
+};
+
+/** net_taken - the VLANs that are taken now; none where no oobnetd runs */
+void net_taken(struct net_taken *taken);
+
+/**
+ * net_warn - name the in-band sockets on VLANs that are taken now, and were not taken @before
+ *
+ * A line on standard error for each, or with --json one of "warnings".
+ */
+void net_warn(const struct net_command *cmd, const struct net_taken *before);
 
 /* ---- net-vlans.c ---- */
 
@@ -105,7 +139,8 @@ void net_json_vlans(const struct net_command *cmd, const uint64_t vlans[OOB_VLAN
 /** net_json_port - an object that holds all that is known of a port */
 struct json_object *net_json_port(const struct oob_port_status *port);
 
-/** net_json_note - add a line to "notes" */
+/** net_json_note, net_json_warning - add a line to "notes", to "warnings" */
 void net_json_note(struct json_object *json, const char *text);
+void net_json_warning(struct json_object *json, const char *text);
 
 #endif /* TOOLS_NET_H */

@@ -40,11 +40,14 @@ OPTIONAL_TOOLS = {
 # Loaded when the machine starts, those that the kernel has; what they depend on comes by itself.
 START_MODULES = ("virtio_pci", "virtio_console", "virtio_net", "e1000", "8021q")
 # In the image, for modprobe and for the kernel's own requests.
-SPARE_MODULES = ("act_bpf", "bridge", "cls_bpf", "cls_u32", "dummy", "fuse", "macvlan", "sch_ingress",
-                 "sch_netem", "sch_prio", "tun", "veth", "xsk_diag")
+SPARE_MODULES = ("act_bpf", "bridge", "cls_bpf", "cls_u32", "dummy", "fuse", "inet_diag", "macvlan",
+                 "sch_ingress", "sch_netem", "sch_prio", "tcp_diag", "tun", "udp_diag", "veth", "xsk_diag")
 ALIASES = {"rtnl-link-vlan": "8021q", "rtnl-link-veth": "veth", "rtnl-link-dummy": "dummy",
            "rtnl-link-macvlan": "macvlan", "rtnl-link-bridge": "bridge", "fs-fuse": "fuse",
-           "devname:fuse": "fuse"}
+           "devname:fuse": "fuse",
+           # listing sockets: of AF_INET and AF_INET6, then of TCP and UDP
+           "net-pf-16-proto-4-type-2": "inet_diag", "net-pf-16-proto-4-type-10": "inet_diag",
+           "net-pf-16-proto-4-type-2-6": "tcp_diag", "net-pf-16-proto-4-type-2-17": "udp_diag"}
 
 ACCOUNTS = {
     # tcpdump gives up its privileges to a user of this name; in a lab machine it keeps them.
