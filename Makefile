@@ -22,9 +22,16 @@ stage: all
 	rm -rf $(STAGE)
 	DESTDIR=$(CURDIR)/$(STAGE) meson install -C build/main --quiet
 
+# TARGET and ISSUER: command prefixes of two real machines, TARGET_IF and ISSUER_IF their interfaces.
+ifneq ($(TARGET)$(ISSUER),)
+demo:
+	$(PYTHON) tests/lab/demo.py --target '$(TARGET)' --issuer '$(ISSUER)' \
+		$(if $(TARGET_IF),--target-if $(TARGET_IF)) $(if $(ISSUER_IF),--issuer-if $(ISSUER_IF))
+else
 demo: packages
 	$(MAKE) --no-print-directory stage
 	$(PYTHON) tests/lab/demo.py --tree $(STAGE)
+endif
 
 check: packages
 	$(MAKE) --no-print-directory stage
