@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/keeper.h"
+#include "ipc/message.h"
 
 #define CALL_TIMEOUT_S	20
 #define START_TRIES	500
@@ -130,51 +131,12 @@ int keeper_start(struct say *why, struct keeper_link *link)
 	return say(why, -ETIMEDOUT, "the keeper %s does not answer", keeper);
 }
 
-static int send_request(int fd, const struct oob_keeper_request *req, const int *fds, int nr)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(OOB_NR_DEVFDS * sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)req, .iov_len = sizeof(*req) };
-	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (nr) {
-		struct cmsghdr *cmsg;
-
-		hdr.msg_control = &control;
-		hdr.msg_controllen = CMSG_SPACE(nr * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&hdr);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(nr * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, nr * sizeof(int));
-	}
-	return sendmsg(fd, &hdr, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 static int receive_reply(int fd, struct oob_keeper_reply *rep, int *fds, int *nr)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(OOB_MAX_FDS * sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = rep, .iov_len = sizeof(*rep) };
-	struct msghdr hdr = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = fds ? &control : NULL, .msg_controllen = fds ? sizeof(control) : 0,
-	};
-	struct cmsghdr *cmsg;
-	ssize_t n = recvmsg(fd, &hdr, MSG_CMSG_CLOEXEC);
+	ssize_t n = message_receive(fd, rep, sizeof(*rep), fds, fds ? OOB_MAX_FDS : 0, nr, 0);
 
 	if (n <= 0)
-		return n ? -errno : -ECONNRESET;
-	for (cmsg = CMSG_FIRSTHDR(&hdr); fds && cmsg; cmsg = CMSG_NXTHDR(&hdr, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		*nr = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(fds, CMSG_DATA(cmsg), *nr * sizeof(int));
-	}
+		return n ? n : -ECONNRESET;
 	if (n != sizeof(*rep) || rep->magic != OOB_MAGIC || rep->protocol != OOB_PROTOCOL)
 		return -EPROTO;
 	return 0;
@@ -189,7 +151,7 @@ int keeper_call(struct keeper_link *link, struct oob_keeper_request *req, struct
 		return -ECONNRESET;
 	req->magic = OOB_MAGIC;
 	req->protocol = OOB_PROTOCOL;
-	err = send_request(link->fd, req, fds, nr_send);
+	err = message_send(link->fd, req, sizeof(*req), fds, nr_send, 0);
 	if (!err)
 		err = receive_reply(link->fd, rep, nr_recv ? fds : NULL, &got);
 	if (err) {

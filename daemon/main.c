@@ -22,6 +22,7 @@
 #include "daemon/monitor.h"
 #include "daemon/pseudo.h"
 #include "daemon/rebuild.h"
+#include "ipc/message.h"
 
 #define LOCK_FILE	OOB_RUN_DIR "/lock"
 #define MAX_CONNS	128
@@ -153,29 +154,6 @@ static void accept_conn(struct server *srv)
 	srv->conns[srv->nr_conns++] = (struct conn){ .fd = fd, .peer = { .pid = cred.pid, .uid = cred.uid } };
 }
 
-static int send_reply(int fd, const struct oob_reply *rep, const int *fds, int nr)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(OOB_MAX_FDS * sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)rep, .iov_len = sizeof(*rep) };
-	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (nr) {
-		struct cmsghdr *cmsg;
-
-		hdr.msg_control = &control;
-		hdr.msg_controllen = CMSG_SPACE(nr * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&hdr);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(nr * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), fds, nr * sizeof(int));
-	}
-	return sendmsg(fd, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
 /* 1: stop; 0: go on; negative: this client has gone or makes no sense. */
 static int serve_conn(const struct conn *conn)
 {
@@ -201,7 +179,7 @@ static int serve_conn(const struct conn *conn)
 		stop = serve(&conn->peer, &req, &rep, fds, &nr);
 	}
 
-	err = send_reply(conn->fd, &rep, fds, nr);
+	err = message_send(conn->fd, &rep, sizeof(rep), fds, nr, MSG_DONTWAIT);
 	for (int i = 0; i < nr; i++)
 		close(fds[i]);
 	return err ? err : stop;

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ipc/message.h"
 #include "keeper/keeper.h"
 
 #define GRACE_MS	10000	/* for a new daemon to come, when nobody uses a port */
@@ -77,30 +78,11 @@ static void close_fds(struct message *msg)
 /* 1: a whole message; 0: the other side has gone; negative errno else. */
 static int receive(int conn, struct message *msg)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(msg->fds))];
-	} control;
-	struct iovec iov = { .iov_base = &msg->req, .iov_len = sizeof(msg->req) };
-	struct msghdr hdr = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg;
-	ssize_t n;
+	ssize_t n = message_receive(conn, &msg->req, sizeof(msg->req), msg->fds, OOB_NR_DEVFDS, &msg->nr_fds, 0);
 
-	msg->nr_fds = 0;
-	n = recvmsg(conn, &hdr, MSG_CMSG_CLOEXEC);
 	if (n <= 0)
-		return n ? -errno : 0;
-	for (cmsg = CMSG_FIRSTHDR(&hdr); cmsg; cmsg = CMSG_NXTHDR(&hdr, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
-			continue;
-		msg->nr_fds = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(msg->fds, CMSG_DATA(cmsg), msg->nr_fds * sizeof(int));
-	}
-	if (n != sizeof(msg->req) || hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ||
-	    msg->req.magic != OOB_MAGIC || msg->req.protocol != OOB_PROTOCOL) {
+		return n;
+	if (n != sizeof(msg->req) || msg->req.magic != OOB_MAGIC || msg->req.protocol != OOB_PROTOCOL) {
 		close_fds(msg);
 		return -EPROTO;
 	}
@@ -109,27 +91,9 @@ static int receive(int conn, struct message *msg)
 
 static int reply(int conn, struct answer *ans)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(ans->fds))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = &ans->rep, .iov_len = sizeof(ans->rep) };
-	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
-
 	ans->rep.magic = OOB_MAGIC;
 	ans->rep.protocol = OOB_PROTOCOL;
-	if (ans->nr_fds) {
-		struct cmsghdr *cmsg;
-
-		hdr.msg_control = &control;
-		hdr.msg_controllen = CMSG_SPACE(ans->nr_fds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&hdr);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(ans->nr_fds * sizeof(int));
-		memcpy(CMSG_DATA(cmsg), ans->fds, ans->nr_fds * sizeof(int));
-	}
-	return sendmsg(conn, &hdr, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return message_send(conn, &ans->rep, sizeof(ans->rep), ans->fds, ans->nr_fds, 0);
 }
 
 static struct keep_device *device_of(const struct oob_keeper_request *req)

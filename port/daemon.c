@@ -15,6 +15,7 @@
 
 #include <evl/net/oobnet.h>
 
+#include "ipc/message.h"
 #include "port/daemon.h"
 #include "port/explain.h"
 #include "port/lock.h"
@@ -125,22 +126,6 @@ static void drop_fds(const int *fds, int n)
 		close(fds[i]);
 }
 
-/* Takes the descriptors out of a message; returns how many of them are in @fds. */
-static int take_fds(struct msghdr *msg, int *fds)
-{
-	struct cmsghdr *c;
-	int n = 0, count;
-
-	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds + n, CMSG_DATA(c), count * sizeof(int));
-		n += count;
-	}
-	return n;
-}
-
 static int check_reply(const struct oob_reply *rep, ssize_t len)
 {
 	if (len >= (ssize_t)(2 * sizeof(uint32_t)) && rep->magic == OOB_MAGIC && rep->protocol != OOB_PROTOCOL)
@@ -155,35 +140,23 @@ static int check_reply(const struct oob_reply *rep, ssize_t len)
 
 static int receive(struct oob_reply *rep, int *fds, int *nr_fds, int64_t end)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(OOB_MAX_FDS * sizeof(int))];
-	} control;
-	struct iovec iov = { .iov_base = rep, .iov_len = sizeof(*rep) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	int got[OOB_MAX_FDS], n, room = fds ? *nr_fds : 0, err;
+	int got[OOB_MAX_FDS], n = 0, room = fds ? *nr_fds : 0, err;
 	ssize_t len;
 
 	do {
 		err = wait_readable(conn.fd, end);
 		if (err)
 			return err;
-		len = recvmsg(conn.fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	} while (len < 0 && (errno == EINTR || errno == EAGAIN));
-	if (len < 0)
-		return -errno;
+		len = message_receive(conn.fd, rep, sizeof(*rep), got, OOB_MAX_FDS, &n, MSG_DONTWAIT);
+	} while (len == -EINTR || len == -EAGAIN);
 	if (!len)
 		return -ECONNRESET;
+	if (len == -EMFILE)
+		return oobnet_because(-EMFILE, "too many open files for the descriptors of a device");
+	if (len < 0 && len != -EPROTO)
+		return (int)len;
 
-	n = take_fds(&msg, got);
 	err = check_reply(rep, len);
-	if (!err && (msg.msg_flags & MSG_CTRUNC))
-		err = oobnet_because(-EMFILE, "too many open files for the descriptors of a device");
 	if (err || rep->err || n > room) {
 		drop_fds(got, n);
 		return err;

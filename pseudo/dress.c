@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bpf/layout.h"
+#include "ipc/message.h"
 #include "pseudo/dress.h"
 #include "pseudo/mounts.h"
 
@@ -120,55 +121,19 @@ static int make_tree(struct made *made)
 	return tree;
 }
 
-static int send_made(int sock, const struct made *made, int tree)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)made, .iov_len = sizeof(*made) };
-	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (tree >= 0) {
-		struct cmsghdr *cmsg;
-
-		hdr.msg_control = &control;
-		hdr.msg_controllen = sizeof(control.space);
-		cmsg = CMSG_FIRSTHDR(&hdr);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(cmsg), &tree, sizeof(int));
-	}
-	return sendmsg(sock, &hdr, MSG_NOSIGNAL) == sizeof(*made) ? 0 : -errno;
-}
-
 static int receive_made(int sock, struct made *made)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = made, .iov_len = sizeof(*made) };
-	struct msghdr hdr = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof(control),
-	};
-	const struct cmsghdr *cmsg;
-	int tree = -1;
+	int tree = -1, nr = 0;
 	ssize_t n;
 
 	do
-		n = recvmsg(sock, &hdr, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	cmsg = n == sizeof(*made) ? CMSG_FIRSTHDR(&hdr) : NULL;
-	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
-		memcpy(&tree, CMSG_DATA(cmsg), sizeof(int));
-	if (n != sizeof(*made) || (!made->err && tree < 0)) {
+		n = message_receive(sock, made, sizeof(*made), &tree, 1, &nr, 0);
+	while (n == -EINTR);
+	if (n != sizeof(*made) || (!made->err && !nr)) {
 		errno = EPIPE;
 		because(made, "the process that makes it ended");
 	}
-	return tree;
+	return nr ? tree : -1;
 }
 
 /* The whole tree, mounted nowhere; or a negative errno. */
@@ -182,7 +147,7 @@ static int tree_from_child(struct made *made)
 	pid = fork();
 	if (!pid) {
 		tree = make_tree(made);
-		_exit(send_made(pair[1], made, tree) != 0);
+		_exit(message_send(pair[1], made, sizeof(*made), &tree, tree >= 0, 0) != 0);
 	}
 	close(pair[1]);
 	if (pid < 0) {
