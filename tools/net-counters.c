@@ -18,7 +18,7 @@ PORT_COUNTER(rx_malformed, stats.rx_malformed)
 PORT_COUNTER(rx_unwanted, stats.rx_unwanted)
 PORT_COUNTER(csum_errors, stats.csum_errors)
 PORT_COUNTER(rx_nomem, stats.rx_nomem)
-PORT_COUNTER(tx_nomem, stats.tx_nomem)
+PORT_COUNTER(rx_lost, stats.rx_lost)
 PORT_COUNTER(tx_errors, stats.tx_errors)
 PORT_COUNTER(tx_invalid, tx_invalid)
 PORT_COUNTER(timed_out, timed_out)
@@ -43,8 +43,11 @@ static uint64_t sum(const __u64 *count, uint32_t nr)
 
 QUEUE_COUNTER(rx_ring_full, rx_ring_full)
 QUEUE_COUNTER(rx_dropped, rx_dropped)
-QUEUE_COUNTER(fill_empty, fill_empty)
 
+/*
+ * Each reason once, so that they add up. That a sender found no frame (tx nomem) is none: it waited. That
+ * the kernel found the fill ring empty is among what the socket refused, in copy mode.
+ */
 const struct net_drop net_drops[] = {
 	{ "nobody", "received, no program claims the port", nobody },
 	{ "no_socket", "received, the program has no socket on the queue", no_socket },
@@ -52,10 +55,9 @@ const struct net_drop net_drops[] = {
 	{ "unwanted", "received, no socket of the program wants it", rx_unwanted },
 	{ "checksum", "received, bad checksum", csum_errors },
 	{ "socket_full", "received, no room in the socket's queue", rx_nomem },
+	{ "keeper_lost", "received, lost with a keeper that was killed", rx_lost },
 	{ "ring_full", "received on any port, the program's ring was full", rx_ring_full },
-	{ "no_frame", "received on any port, no frame to receive into", fill_empty },
 	{ "socket_refused", "received on any port, refused by the socket", rx_dropped },
-	{ "tx_no_frame", "to send, no free frame", tx_nomem },
 	{ "tx_unsent", "to send, given back unsent", tx_errors },
 	{ "tx_invalid", "to send on any port, refused by the kernel", tx_invalid },
 	{ "tx_timed_out", "sent on any port by a program that ended, never completed", timed_out },
