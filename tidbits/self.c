@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// self.c - the interface's own addresses, followed by rtnetlink.
+// self.c - this host's addresses, and which of them are the interface's, followed by rtnetlink.
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -24,7 +24,8 @@ struct table {
 struct self {
 	pthread_mutex_t lock;
 	struct table current;
-	struct table next;	/* being filled from a dump */
+	struct table next;	/* being filled from dumps */
+	bool elsewhere;		/* whose addresses are taken from the dump: other interfaces' */
 	int ifindex;
 	struct mnl_socket *events;
 };
@@ -49,20 +50,23 @@ static int on_address(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
 	struct self *self = arg;
+	bool elsewhere = (int)ifa->ifa_index != self->ifindex;
 	struct nlattr *attr;
 
-	if (nlh->nlmsg_type != RTM_NEWADDR || (int)ifa->ifa_index != self->ifindex ||
+	if (nlh->nlmsg_type != RTM_NEWADDR || elsewhere != self->elsewhere ||
 	    ifa->ifa_family != AF_INET || ifa->ifa_prefixlen > 32)
 		return MNL_CB_OK;
 	mnl_attr_for_each(attr, nlh, sizeof(*ifa)) {
-		struct wire_echo_self *next = &self->next.self;
+		struct wire_echo_addr *next = &self->next.addrs[self->next.self.count];
 
 		if (mnl_attr_get_type(attr) != IFA_LOCAL || mnl_attr_get_payload_len(attr) < sizeof(uint32_t))
 			continue;
-		if (next->count == SELF_MAX_ADDRS)
+		if (self->next.self.count == SELF_MAX_ADDRS)
 			break;
-		memcpy(&self->next.addrs[next->count].addr, mnl_attr_get_payload(attr), sizeof(uint32_t));
-		self->next.addrs[next->count++].netmask = netmask(ifa->ifa_prefixlen);
+		memcpy(&next->addr, mnl_attr_get_payload(attr), sizeof(next->addr));
+		next->netmask = netmask(ifa->ifa_prefixlen);
+		next->elsewhere = elsewhere;
+		self->next.self.count++;
 	}
 	return MNL_CB_OK;
 }
@@ -116,8 +120,14 @@ static int ask(struct self *self, uint16_t type, mnl_cb_t callback)
 static int refresh(struct self *self)
 {
 	memset(&self->next, 0, sizeof(self->next));
-	if (ask(self, RTM_GETLINK, on_link) || ask(self, RTM_GETADDR, on_address))
+	if (ask(self, RTM_GETLINK, on_link))
 		return -1;
+	/* The interface's own ones first: they are not to be crowded out. */
+	for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+		self->elsewhere = elsewhere;
+		if (ask(self, RTM_GETADDR, on_address))
+			return -1;
+	}
 
 	pthread_mutex_lock(&self->lock);
 	self->current = self->next;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * self.h - the interface's own addresses, as they are at this moment.
+ * self.h - this host's addresses, and which of them are the interface's, as they are at this moment.
  *
  * A thread of normal priority follows the kernel's announcements (rtnetlink), so that the real-time
  * thread never has to ask.
@@ -10,7 +10,7 @@
 
 #include "wire/echo.h"
 
-#define SELF_MAX_ADDRS 256
+#define SELF_MAX_ADDRS 256	/* the interface's own come first; the rest beyond is forgotten */
 
 struct self;
 

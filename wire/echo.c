@@ -51,39 +51,32 @@ const char *wire_echo_refusal_name(int refusal)
 	return refusal_names[-refusal];
 }
 
-static bool is_own_address(const struct wire_echo_self *self, uint32_t addr)
+/* What an address is to this host: bits. */
+enum {
+	OURS = 1,		/* the interface's */
+	OURS_ELSEWHERE = 2,	/* another interface's */
+	GROUP = 4,		/* multicast, or a broadcast on the interface */
+	GROUP_ELSEWHERE = 8,	/* a broadcast on another interface */
+	NOBODY = 16,		/* never comes from, nor leads to, a host of a real network */
+};
+
+static unsigned int classify(const struct wire_echo_self *self, uint32_t addr)
 {
-	size_t n;
+	const struct wire_echo_addr *own;
+	unsigned int class = 0;
 
-	for (n = 0; n < self->count; n++)
-		if (self->addrs[n].addr == addr)
-			return true;
+	if (wire_ipv4_is_multicast(addr) || wire_ipv4_is_limited_broadcast(addr))
+		class |= GROUP;
+	if (wire_ipv4_is_loopback(addr) || wire_ipv4_is_unspecified(addr))
+		class |= NOBODY;
+	for (own = self->addrs; own != self->addrs + self->count; own++) {
+		if (own->addr == addr)
+			class |= own->elsewhere ? OURS_ELSEWHERE : OURS;
+		if (wire_ipv4_is_directed_broadcast(addr, own->addr, own->netmask))
+			class |= own->elsewhere ? GROUP_ELSEWHERE : GROUP;
+	}
 
-	return false;
-}
-
-static bool is_own_broadcast(const struct wire_echo_self *self, uint32_t addr)
-{
-	const struct wire_echo_addr *own = self->addrs;
-	size_t n;
-
-	for (n = 0; n < self->count; n++)
-		if (wire_ipv4_is_directed_broadcast(addr, own[n].addr, own[n].netmask))
-			return true;
-
-	return false;
-}
-
-static bool is_group_address(const struct wire_echo_self *self, uint32_t addr)
-{
-	return wire_ipv4_is_multicast(addr) || wire_ipv4_is_limited_broadcast(addr) ||
-	       is_own_broadcast(self, addr);
-}
-
-/* Addresses that never come from, nor lead to, a host of a real network. */
-static bool is_local_only(uint32_t addr)
-{
-	return wire_ipv4_is_loopback(addr) || wire_ipv4_is_zeronet(addr);
+	return class;
 }
 
 static int check_header(const uint8_t *ip, size_t len, struct wire_ipv4 *hdr,
@@ -125,15 +118,17 @@ static int check_options(const uint8_t *ip, const struct wire_ipv4 *hdr)
 static int check_addresses(const uint8_t *mac, const struct wire_ipv4 *hdr,
 			   const struct wire_echo_self *self)
 {
+	unsigned int class;
+
 	if (wire_mac_is_multicast(mac) || wire_mac_is_zero(mac))
 		return WIRE_ECHO_BAD_SOURCE;
-	if (is_group_address(self, hdr->src) || is_local_only(hdr->src) ||
-	    is_own_address(self, hdr->src))
+	if (classify(self, hdr->src))
 		return WIRE_ECHO_BAD_SOURCE;
 
-	if (is_group_address(self, hdr->dst))
+	class = classify(self, hdr->dst);
+	if (class & GROUP)
 		return WIRE_ECHO_BROADCAST;
-	if (is_local_only(hdr->dst) || !is_own_address(self, hdr->dst))
+	if (class & NOBODY || !(class & OURS))
 		return WIRE_ECHO_NOT_OURS;
 
 	return 0;

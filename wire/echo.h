@@ -3,6 +3,7 @@
 #ifndef WIRE_ECHO_H
 #define WIRE_ECHO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,10 +35,11 @@ enum {
 	WIRE_ECHO_TTL = 64,
 };
 
-/* One IPv4 address of the interface. */
+/* One IPv4 address of this host. */
 struct wire_echo_addr {
 	uint32_t addr;		/* network order */
 	uint32_t netmask;	/* network order */
+	bool elsewhere;		/* on another interface: not answered for, but no peer's either */
 };
 
 /* Who answers. */
@@ -64,7 +66,7 @@ struct wire_echo_info {
  * wire_echo_reply - answer an ICMP echo request as a Linux host does, or refuse
  * @frame: an Ethernet frame without 802.1Q tag, at any alignment
  * @len: bytes received, with padding if any
- * @self: our MAC address and the interface's IPv4 addresses at this moment
+ * @self: our MAC address and this host's IPv4 addresses at this moment
  * @out: the reply, an Ethernet frame without tag; must not overlap @frame
  * @outsz: bytes that fit there; a reply is never longer than its request
  * @info: what could be read, filled whatever is returned; may be NULL
@@ -73,8 +75,9 @@ struct wire_echo_info {
  *
  * Answered is what the in-band stack of Linux answers with default settings (RFC 1122 section
  * 3.2.2.6; icmp_echo_ignore_broadcasts=1, accept_source_route=0), and nothing else. A unicast IP
- * packet in a broadcast or multicast frame is answered. Reserved addresses (240/4) may ask. No
- * length in the packet is trusted over @len.
+ * packet in a broadcast or multicast frame is answered. Reserved addresses (240/4, and 0/8 but for
+ * 0.0.0.0) may ask. No length in the packet is trusted over @len. doc/echo-differences.md has where
+ * the kernel does otherwise.
  *
  * Checks are made in Linux's order, so that the reason given is the one Linux would count: see
  * enum wire_echo_refusal, whose order it is; an unfit sender MAC comes with the IP source.

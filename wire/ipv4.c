@@ -22,6 +22,7 @@ enum {
 
 /* Low half of a time stamp option's fourth byte: what an entry is. */
 enum {
+	TS_ONLY = 0,
 	TS_WITH_ADDRESS = 1,
 	TS_PRESPECIFIED = 3,
 };
@@ -71,11 +72,13 @@ enum wire_ipv4_error wire_ipv4_parse(const uint8_t *ip, size_t len, struct wire_
 
 /*
  * Options with a pointer: entries start at @first, counted from 1 as the pointer is, and take
- * @entry bytes. A pointer beyond the option says that it is full.
+ * @entry bytes. A pointer beyond the option says that it is full. Where this host enters itself when
+ * it receives, the sender of the reply is to find no room or @after bytes: some room, but not enough,
+ * is an error (RFC 791 section 3.1).
  */
-static bool pointer_ok(const uint8_t *opt, unsigned int first, unsigned int entry)
+static bool pointer_ok(const uint8_t *opt, unsigned int first, unsigned int entry, unsigned int after)
 {
-	unsigned int len = opt[1], ptr;
+	unsigned int len = opt[1], ptr, left;
 
 	if (len < first - 1)
 		return false;
@@ -83,12 +86,16 @@ static bool pointer_ok(const uint8_t *opt, unsigned int first, unsigned int entr
 	if (ptr < first)
 		return false;
 
-	return ptr > len || ptr + entry - 1 <= len;
+	if (ptr > len)
+		return true;
+	left = len - ptr + 1;
+
+	return left >= entry && (left == entry || left >= entry + after);
 }
 
 static bool timestamp_ok(const uint8_t *opt)
 {
-	unsigned int kind, entry = 4;
+	unsigned int kind, entry = 4, after = 0;
 
 	if (opt[1] < 4)
 		return false;
@@ -96,7 +103,10 @@ static bool timestamp_ok(const uint8_t *opt)
 	kind = opt[3] & 0xf;
 	if (kind == TS_WITH_ADDRESS || kind == TS_PRESPECIFIED)
 		entry = 8;
-	if (!pointer_ok(opt, 5, entry))
+	/* A prespecified entry is filled in only by the host whose address it has, which may be another. */
+	if (kind == TS_ONLY || kind == TS_WITH_ADDRESS)
+		after = entry;
+	if (!pointer_ok(opt, 5, entry, after))
 		return false;
 
 	/* Full: this host would have to count itself as one that had no room. */
@@ -120,7 +130,7 @@ static bool option_ok(const uint8_t *opt, unsigned int *seen)
 	switch (opt[0]) {
 	case OPT_RECORD_ROUTE:
 		mark = SEEN_RECORD_ROUTE;
-		ok = pointer_ok(opt, 4, 4);
+		ok = pointer_ok(opt, 4, 4, 4);
 		break;
 	case OPT_TIMESTAMP:
 		mark = SEEN_TIMESTAMP;

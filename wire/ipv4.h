@@ -83,8 +83,9 @@ enum wire_ipv4_error wire_ipv4_parse(const uint8_t *ip, size_t len, struct wire_
  * @len: how many, 0 to 40
  *
  * Well formed is what a Linux host lets pass. Each option lies within @len. Record route, time
- * stamp and source route occur once; the pointer of the first two either leaves room for an
- * entry or is beyond the option. A full time stamp's overflow counter can still be raised.
+ * stamp and source route occur once; the pointer of the first two is beyond the option or leaves
+ * room for an entry, and behind that for none or a whole one: when the reply is sent, the second
+ * one is made. A full time stamp's overflow counter can still be raised.
  * Router alert has 4 bytes. A CIPSO label (option 134) counts as malformed: it is valid only
  * under a labelling domain that an administrator configured. What follows the end-of-list
  * option is ignored.
@@ -111,10 +112,10 @@ static inline bool wire_ipv4_is_loopback(uint32_t addr)
 	return ntohl(addr) >> 24 == 127;
 }
 
-/** wire_ipv4_is_zeronet - 0.0.0.0/8, "this network"? */
-static inline bool wire_ipv4_is_zeronet(uint32_t addr)
+/** wire_ipv4_is_unspecified - 0.0.0.0? The rest of 0.0.0.0/8 are hosts to Linux since 5.3. */
+static inline bool wire_ipv4_is_unspecified(uint32_t addr)
 {
-	return ntohl(addr) >> 24 == 0;
+	return addr == 0;
 }
 
 /**

@@ -62,7 +62,7 @@ static void check_info(const uint8_t *frame, size_t len, const struct wire_echo_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct wire_echo_info info, *wanted;
-	struct wire_echo_addr addrs[4];
+	struct wire_echo_addr addrs[PKT_ADDRS];
 	struct wire_echo_self self = pkt_self(addrs);
 	uint8_t *frame, *out;
 	size_t len, room;

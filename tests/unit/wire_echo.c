@@ -16,7 +16,7 @@
 /* Ask with everything at its exact size; a reply is checked and copied to @reply if wanted. */
 static int ask(const uint8_t *frame, size_t len, uint8_t *reply, struct wire_echo_info *info)
 {
-	struct wire_echo_addr addrs[4];
+	struct wire_echo_addr addrs[PKT_ADDRS];
 	struct wire_echo_self self = pkt_self(addrs);
 	uint8_t *in = pkt_exact(frame, len);
 	uint8_t *out = malloc(len);
@@ -76,7 +76,7 @@ static void test_every_data_length(void **state)
 
 static void test_largest_packet(void **state)
 {
-	struct wire_echo_addr addrs[4];
+	struct wire_echo_addr addrs[PKT_ADDRS];
 	struct wire_echo_self self = pkt_self(addrs);
 	uint8_t head[PKT_MAX], *frame, *out;
 	size_t len = 14 + 65535;
@@ -163,7 +163,7 @@ static void test_reply_of_zeros(void **state)
 
 static void test_no_room(void **state)
 {
-	struct wire_echo_addr addrs[4];
+	struct wire_echo_addr addrs[PKT_ADDRS];
 	struct wire_echo_self self = pkt_self(addrs);
 	uint8_t frame[PKT_MAX], out[PKT_PING], before[PKT_PING];
 	size_t len = pkt_request(frame, NULL, 0, 56), size;
@@ -255,7 +255,10 @@ static const struct echo_case cases[] = {
 	{ WIRE_ECHO_BAD_SOURCE, false, { PUT(26, "\x0a\x0a\x0a\xff") } },
 	{ WIRE_ECHO_BAD_SOURCE, false, { PUT(26, "\x7f\x00\x00\x01") } },
 	{ WIRE_ECHO_BAD_SOURCE, false, { PUT(26, "\x00\x00\x00\x00") } },
-	{ WIRE_ECHO_BAD_SOURCE, false, { PUT(26, "\x00\x01\x02\x03") } },
+	{ REPLY, false, { PUT(26, "\x00\x01\x02\x03") } },	/* a host since Linux 5.3 */
+	{ WIRE_ECHO_BAD_SOURCE, false, { PUT(26, "\x0a\x14\x00\x01") } },	/* ours elsewhere */
+	{ WIRE_ECHO_BAD_SOURCE, false, { PUT(26, "\x0a\x14\xff\xff") } },	/* its broadcast */
+	{ REPLY, false, { PUT(26, "\x0a\x14\x00\x02") } },
 	{ WIRE_ECHO_BAD_SOURCE, false, { PUT(26, "\x0a\x0a\x0a\x0b") } },
 	{ WIRE_ECHO_BAD_SOURCE, false, { PUT(26, "\xc0\x00\x02\x06") } },
 	{ REPLY, false, { PUT(26, "\xc0\x00\x02\x07") } },	/* /31: the other end */
@@ -273,6 +276,8 @@ static const struct echo_case cases[] = {
 	{ WIRE_ECHO_NOT_OURS, false, { PUT(30, "\x0a\x0a\x0a\x00") } },
 	{ WIRE_ECHO_NOT_OURS, false, { PUT(30, "\x0a\x0a\x0a\x0c") } },
 	{ WIRE_ECHO_NOT_OURS, false, { PUT(30, "\x0a\x0a\x0b\xff") } },
+	{ WIRE_ECHO_NOT_OURS, false, { PUT(30, "\x0a\x14\x00\x01") } },
+	{ WIRE_ECHO_NOT_OURS, false, { PUT(30, "\x0a\x14\xff\xff") } },
 	{ WIRE_ECHO_NOT_OURS, false, { PUT(30, "\x00\x00\x00\x00") } },
 	{ WIRE_ECHO_NOT_OURS, false, { PUT(30, "\x7f\x00\x00\x05") } },
 	{ REPLY, false, { PUT(30, "\xc0\x00\x02\x06") } },
@@ -425,7 +430,7 @@ static size_t mutate(uint8_t *frame, size_t len, uint32_t *x)
 static void test_random_mutations(void **state)
 {
 	static const uint8_t opts[] = { 7, 7, 4, 0, 0, 0, 0, 1, 0x44, 4, 5, 0 };
-	struct wire_echo_addr addrs[4];
+	struct wire_echo_addr addrs[PKT_ADDRS];
 	struct wire_echo_self self = pkt_self(addrs);
 	unsigned int round, answered = 0, refused[WIRE_ECHO_REFUSALS + 1] = { 0 };
 	uint32_t x = 20260142;

@@ -163,9 +163,10 @@ static void test_address_classes(void **state)
 	assert_true(wire_ipv4_is_loopback(pkt_addr(127, 255, 255, 255)));
 	assert_false(wire_ipv4_is_loopback(pkt_addr(126, 255, 255, 255)));
 	assert_false(wire_ipv4_is_loopback(pkt_addr(128, 0, 0, 127)));
-	assert_true(wire_ipv4_is_zeronet(pkt_addr(0, 0, 0, 0)));
-	assert_true(wire_ipv4_is_zeronet(pkt_addr(0, 255, 255, 255)));
-	assert_false(wire_ipv4_is_zeronet(pkt_addr(1, 0, 0, 0)));
+	assert_true(wire_ipv4_is_unspecified(pkt_addr(0, 0, 0, 0)));
+	assert_false(wire_ipv4_is_unspecified(pkt_addr(0, 0, 0, 1)));
+	assert_false(wire_ipv4_is_unspecified(pkt_addr(0, 255, 255, 255)));
+	assert_false(wire_ipv4_is_unspecified(pkt_addr(1, 0, 0, 0)));
 }
 
 static bool broadcast_of(uint32_t addr, unsigned int bits)
@@ -213,6 +214,8 @@ static void test_options_well_formed(void **state)
 	OPTIONS("\x99\x02", OK);			/* unknown, without data */
 	OPTIONS("\x07\x07\x04\0\0\0\0", OK);
 	OPTIONS("\x07\x07\x08\1\2\3\4", OK);		/* record route, full */
+	OPTIONS("\x07\x0b\x04\0\0\0\0\0\0\0\0", OK);	/* ours, and the reply's */
+	OPTIONS("\x44\x10\x05\x03\0\0\0\0\0\0\0\0\0\0\0\0", OK);
 	OPTIONS("\x07\x03\x04\x00", OK);		/* record route without room at all */
 	OPTIONS("\x44\x08\x05\x00\0\0\0\0", OK);
 	OPTIONS("\x44\x0c\x05\x01\0\0\0\0\0\0\0\0", OK);
@@ -235,6 +238,9 @@ static void test_options_malformed(void **state)
 	OPTIONS("\x07\x07\x03\0\0\0\0", MALFORMED);	/* points before the first entry */
 	OPTIONS("\x07\x07\x05\0\0\0\0", MALFORMED);	/* the entry would not fit */
 	OPTIONS("\x07\x07\x07\0\0\0\0", MALFORMED);
+	OPTIONS("\x07\x0a\x04\0\0\0\0\0\0\0", MALFORMED);	/* ours would, the reply's would not */
+	OPTIONS("\x44\x0b\x05\x00\0\0\0\0\0\0\0", MALFORMED);
+	OPTIONS("\x44\x10\x05\x01\0\0\0\0\0\0\0\0\0\0\0\0", MALFORMED);
 	OPTIONS("\x07\x03\x04\x07\x03\x04", MALFORMED);	/* twice */
 	OPTIONS("\x44\x02", MALFORMED);
 	OPTIONS("\x44\x03\x05", MALFORMED);

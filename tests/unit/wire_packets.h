@@ -20,6 +20,7 @@
 enum {
 	PKT_MAX = 2048,		/* room that tests give to one frame */
 	PKT_PING = 98,		/* the frame of a default ping */
+	PKT_ADDRS = 5,		/* of this host */
 };
 
 static const uint8_t pkt_own_mac[6] = { 0x02, 0, 0, 0, 0, 0x0b };
@@ -32,16 +33,17 @@ static inline uint32_t pkt_addr(unsigned int a, unsigned int b, unsigned int c, 
 
 /*
  * The responder's view: 10.10.10.11/24; both kinds of network without a broadcast address; an
- * address that no frame may ask for.
+ * address that no frame may ask for; 10.20.0.1/16 on another interface.
  */
-static inline struct wire_echo_self pkt_self(struct wire_echo_addr addrs[4])
+static inline struct wire_echo_self pkt_self(struct wire_echo_addr addrs[PKT_ADDRS])
 {
-	struct wire_echo_self self = { .addrs = addrs, .count = 4 };
+	struct wire_echo_self self = { .addrs = addrs, .count = PKT_ADDRS };
 
-	addrs[0] = (struct wire_echo_addr){ pkt_addr(10, 10, 10, 11), htonl(0xffffff00) };
-	addrs[1] = (struct wire_echo_addr){ pkt_addr(192, 0, 2, 6), htonl(0xfffffffe) };
-	addrs[2] = (struct wire_echo_addr){ pkt_addr(198, 51, 100, 1), htonl(0xffffffff) };
-	addrs[3] = (struct wire_echo_addr){ pkt_addr(127, 0, 0, 5), htonl(0xff000000) };
+	addrs[0] = (struct wire_echo_addr){ pkt_addr(10, 10, 10, 11), htonl(0xffffff00), false };
+	addrs[1] = (struct wire_echo_addr){ pkt_addr(192, 0, 2, 6), htonl(0xfffffffe), false };
+	addrs[2] = (struct wire_echo_addr){ pkt_addr(198, 51, 100, 1), htonl(0xffffffff), false };
+	addrs[3] = (struct wire_echo_addr){ pkt_addr(127, 0, 0, 5), htonl(0xff000000), false };
+	addrs[4] = (struct wire_echo_addr){ pkt_addr(10, 20, 0, 1), htonl(0xffff0000), true };
 	memcpy(self.mac, pkt_own_mac, sizeof(self.mac));
 
 	return self;
@@ -159,6 +161,8 @@ static inline bool pkt_model_options(const uint8_t *o, size_t len)
 				return false;
 			if (o[at + 2] <= olen && olen - o[at + 2] < 3)
 				return false;
+			if (o[at + 2] <= olen && olen - o[at + 2] > 3 && olen - o[at + 2] < 7)
+				return false;
 		}
 		if (o[at] == 68) {
 			size_t kind = olen < 4 ? 0 : o[at + 3] & 15;
@@ -168,6 +172,8 @@ static inline bool pkt_model_options(const uint8_t *o, size_t len)
 			if (olen < 4 || o[at + 2] < 5)
 				return false;
 			if (o[at + 2] <= olen && olen - o[at + 2] < need)
+				return false;
+			if (kind < 2 && olen - o[at + 2] > need && olen - o[at + 2] < 2 * need + 1)
 				return false;
 			if (o[at + 2] > olen && kind != 3 && o[at + 3] >= 0xf0)
 				return false;
@@ -203,9 +209,9 @@ static inline bool pkt_model(const uint8_t *f, size_t len, const struct wire_ech
 
 	src = (uint32_t)f[26] << 24 | (uint32_t)f[27] << 16 | (uint32_t)f[28] << 8 | f[29];
 	dst = (uint32_t)f[30] << 24 | (uint32_t)f[31] << 16 | (uint32_t)f[32] << 8 | f[33];
-	if (f[26] == 0 || f[26] == 127 || (f[26] >= 224 && f[26] < 240) || src == 0xffffffff)
+	if (src == 0 || f[26] == 127 || (f[26] >= 224 && f[26] < 240) || src == 0xffffffff)
 		return false;
-	if (f[30] == 0 || f[30] == 127 || (f[30] >= 224 && f[30] < 240) || dst == 0xffffffff)
+	if (dst == 0 || f[30] == 127 || (f[30] >= 224 && f[30] < 240) || dst == 0xffffffff)
 		return false;
 	for (n = 0; n < self->count; n++) {
 		uint32_t own = ntohl(self->addrs[n].addr);
@@ -213,7 +219,7 @@ static inline bool pkt_model(const uint8_t *f, size_t len, const struct wire_ech
 		mask = ntohl(self->addrs[n].netmask);
 		if (own == src)
 			return false;
-		if (own == dst)
+		if (own == dst && !self->addrs[n].elsewhere)
 			to_us = true;
 		if (mask >= 0xfffffffe)
 			continue;

@@ -3,15 +3,16 @@
 //
 // usage: replay INTERFACE FRAMES REPLIES WINDOW
 //
-// FRAMES    records of a 32-bit length, whose bit 31 is the barrier flag, and the frame. The first record is
-//           the sentinel: an echo request whose data ends with a magic word and a 32-bit number (0 here).
+// FRAMES    records of a 32-bit length, whose bit 31 is the in-band flag, and the frame. The first two records
+//           are the sentinels, out-of-band and in-band: echo requests whose data ends with a magic word and a
+//           32-bit number (0 here).
 // REPLIES   records of struct record and the packet from its MAC addresses on, without the 802.1Q tag
 // WINDOW    how many frames may be under way
 //
 // Each frame is followed by a numbered sentinel. All answers come in the order of the questions, so what comes
 // before the answer to sentinel N is the answer to frame N; and a sentinel without answer, or out of order,
-// shows a loss, and ends the program with status 1. Before a frame with the barrier flag nothing is under way:
-// it takes another way through the target than the sentinels do.
+// shows a loss, and ends the program with status 1. A frame with the in-band flag takes another way through the
+// target, where it may be overtaken: it has a sentinel that goes the same way, and nothing else is under way then.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,7 +32,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BARRIER 0x80000000u
+#define IN_BAND 0x80000000u
 #define ANSWER_TIMEOUT 10000	/* ms */
 #define LATE_TIME 300		/* ms; for what comes after the last sentinel */
 #define FRAME_MAX 65536
@@ -50,11 +51,15 @@ struct record {
 	uint16_t tci;
 };
 
+struct sentinel {
+	uint8_t frame[128];
+	size_t len;
+};
+
 struct replay {
 	int sock;
 	FILE *replies;
-	uint8_t sentinel[128];
-	size_t sentinel_len;
+	struct sentinel sentinels[2];	/* out-of-band, in-band */
 	uint32_t sent;		/* frames, each with its sentinel */
 	uint32_t answered;	/* sentinels */
 	uint32_t recorded;
@@ -132,9 +137,10 @@ static void send_frame(struct replay *r, const uint8_t *frame, size_t len)
 	}
 }
 
-static void send_sentinel(struct replay *r)
+static void send_sentinel(struct replay *r, bool in_band)
 {
-	uint8_t *icmp = r->sentinel + r->sentinel_len - SENTINEL_ICMP_LEN;
+	struct sentinel *s = &r->sentinels[in_band];
+	uint8_t *icmp = s->frame + s->len - SENTINEL_ICMP_LEN;
 	uint32_t number = htonl(r->sent);
 	uint16_t check;
 
@@ -142,7 +148,7 @@ static void send_sentinel(struct replay *r)
 	memset(icmp + 2, 0, sizeof(check));
 	check = checksum(icmp, SENTINEL_ICMP_LEN);
 	memcpy(icmp + 2, &check, sizeof(check));
-	send_frame(r, r->sentinel, r->sentinel_len);
+	send_frame(r, s->frame, s->len);
 }
 
 /* Is it the answer to a sentinel? Then to which one. */
@@ -226,7 +232,7 @@ static void wait_answers(struct replay *r, uint32_t most)
 	}
 }
 
-static const uint8_t *next_frame(const uint8_t **at, const uint8_t *end, size_t *len, bool *barrier)
+static const uint8_t *next_frame(const uint8_t **at, const uint8_t *end, size_t *len, bool *in_band)
 {
 	const uint8_t *frame;
 	uint32_t word;
@@ -234,8 +240,8 @@ static const uint8_t *next_frame(const uint8_t **at, const uint8_t *end, size_t 
 	if ((size_t)(end - *at) < sizeof(word))
 		return NULL;
 	memcpy(&word, *at, sizeof(word));
-	*len = word & ~BARRIER;
-	*barrier = word & BARRIER;
+	*len = word & ~IN_BAND;
+	*in_band = word & IN_BAND;
 	frame = *at + sizeof(word);
 	if (*len > (size_t)(end - frame)) {
 		errno = EINVAL;
@@ -243,6 +249,18 @@ static const uint8_t *next_frame(const uint8_t **at, const uint8_t *end, size_t 
 	}
 	*at = frame + *len;
 	return frame;
+}
+
+static void take_sentinel(struct sentinel *s, const uint8_t **at, const uint8_t *end)
+{
+	bool in_band;
+	const uint8_t *frame = next_frame(at, end, &s->len, &in_band);
+
+	if (!frame || s->len > sizeof(s->frame) || s->len < SENTINEL_ICMP_LEN) {
+		errno = EINVAL;
+		fail("sentinel");
+	}
+	memcpy(s->frame, frame, s->len);
 }
 
 int main(int argc, char **argv)
@@ -253,7 +271,7 @@ int main(int argc, char **argv)
 	struct pollfd fd = { .events = POLLIN };
 	struct replay r = { 0 };
 	size_t size, len;
-	bool barrier;
+	bool in_band, last_in_band = false;
 	int window;
 
 	if (argc != 5 || (window = atoi(argv[4])) < 1) {
@@ -267,17 +285,14 @@ int main(int argc, char **argv)
 	r.replies = fopen(argv[3], "w");
 	if (!r.replies)
 		fail(argv[3]);
-	frame = next_frame(&at, end, &r.sentinel_len, &barrier);
-	if (!frame || r.sentinel_len > sizeof(r.sentinel) || r.sentinel_len < SENTINEL_ICMP_LEN) {
-		errno = EINVAL;
-		fail("sentinel");
-	}
-	memcpy(r.sentinel, frame, r.sentinel_len);
+	take_sentinel(&r.sentinels[0], &at, end);
+	take_sentinel(&r.sentinels[1], &at, end);
 
-	while ((frame = next_frame(&at, end, &len, &barrier))) {
-		wait_answers(&r, barrier ? 0 : window - 1);
+	while ((frame = next_frame(&at, end, &len, &in_band))) {
+		wait_answers(&r, in_band || last_in_band ? 0 : window - 1);
 		send_frame(&r, frame, len);
-		send_sentinel(&r);
+		send_sentinel(&r, in_band);
+		last_in_band = in_band;
 		r.sent++;
 		while (receive(&r))
 			;
