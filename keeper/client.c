@@ -207,6 +207,10 @@ int keep_client_bind(struct keep_device *dev, unsigned int slot)
 	if (err)
 		return err;
 
+	/* From here on only the program listens: when it stops to, main.c hears of it. */
+	close(client->doorbell_out);
+	client->doorbell_out = -1;
+
 	pthread_mutex_lock(&keeper.lock);
 	client->state = KEEP_BOUND;
 	pthread_mutex_unlock(&keeper.lock);

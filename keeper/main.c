@@ -21,7 +21,7 @@
 #include "keeper/keeper.h"
 
 #define GRACE_MS	10000	/* for a new daemon to come, when nobody uses a port */
-#define MAX_POLL	(2 + OOB_MAX_DEVICES * OOB_MAX_SLOTS)
+#define MAX_POLL	(2 + 2 * OOB_MAX_DEVICES * OOB_MAX_SLOTS)
 
 struct keeper keeper;
 
@@ -250,6 +250,9 @@ static int collect(struct pollfd *fds, struct keep_client **who, int listener, i
 				continue;
 			who[n] = client;
 			fds[n++] = (struct pollfd){ .fd = client->pidfd, .events = POLLIN };
+			/* Nobody listens any more (POLLERR): the process has become another program. */
+			who[n] = client;
+			fds[n++] = (struct pollfd){ .fd = client->doorbell };
 		}
 	}
 	return n;

@@ -194,6 +194,26 @@ def test_daemon_killed_under_ping(port, responder):
     assert pinged(ping.wait(60)) == (500, 500, 0)
 
 
+def test_vlan_device_deleted(wired):
+    """The program ends with its sentence; the real device is as it was, and nothing of us is left on it."""
+    before = features(wired)
+    wired.vlan_up(wired.target, vid=60, addr="10.10.60.11/24")
+    wired.vlan_up(wired.issuer, vid=60, addr="10.10.60.10/24")
+    wired.target.check("evl net -ei eth0.60; evl net -N60")
+    job = wired.target.start(f"exec {RESPONDER} -s -i eth0.60")
+    job.wait_output("listening", 20)
+    wired.reachable(wired.issuer, "10.10.60.11")
+    wired.target.check("ip link del eth0.60")
+    ended = job.wait(10)
+    assert ended.status == 6 and "eth0.60 is no longer an out-of-band port" in ended.errtext
+    until(lambda: not is_attached(wired), "detached")
+    until(lambda: features(wired) == before, "features are restored")
+    assert wired.target.run("evl net -Q -i eth0.60").status == 1
+    wired.target.check("evl net -N")
+    wired.issuer.check("ip link del eth0.60")
+    wired.reachable(wired.issuer, TARGET)
+
+
 def test_all_gone_leaves_nothing(wired):
     before = features(wired)
     wired.target.check("evl net -ei eth0.42")

@@ -2,14 +2,16 @@
 """Ports, daemons and programs come and go: nothing is lost that need not be, nothing is left behind."""
 
 import os
+import pathlib
 import signal
 import struct
 import threading
 import time
 
 import pytest
+from programs import compile_program, library_flags
 from test_echo import alive, expect_reply
-from world import receive_tagged
+from world import World, receive_tagged
 
 
 def until(condition, what, timeout=5.0):
@@ -309,6 +311,21 @@ def test_second_daemon_is_refused(world):
     assert second.returncode == 1 and "another oobnetd" in second.stderr
 
 
+def test_program_becomes_another(world, tmp_path):
+    """exec: the process lives, but what had the port is no more."""
+    world.enable()
+    compile_program("clang", "-o", tmp_path / "become",
+                    pathlib.Path(__file__).resolve().parent / "program/become.c", *library_flags(world.prefix))
+    other = world.target.start(tmp_path / "become", "veth0", "sleep", "60")
+    world.started.append(other)
+    until(lambda: pathlib.Path(f"/proc/{other.pid}/comm").read_text() == "sleep\n", "it has become sleep")
+    until(lambda: world.status()["holder"] is None, "its claim is given up")
+    world.responder("-s")
+    alive(world, world.issuer.packet_socket("veth1"), 1)
+    until(lambda: frames_are_home(world), "its frames are back")
+    assert other.poll() is None
+
+
 def test_port_disabled_under_the_program(world):
     world.enable()
     program = world.responder("-s")
@@ -348,6 +365,42 @@ def test_device_removed(world):
     assert program.wait(timeout=5) == 6
     assert world.evl("net", "-Q", "-i", "veth0").returncode == 1
     assert len(world.target.processes("oobnetd")) == 1
+
+
+def test_link_lost_and_found(world):
+    """A carrier that goes and comes back takes nothing with it: the port stays, the program goes on."""
+    world.enable()
+    program = world.responder("-s")
+    sock = world.issuer.packet_socket("veth1")
+    for seq in range(3):
+        world.issuer.check("ip", "link", "set", "veth1", "down")
+        time.sleep(0.2)
+        assert "NO-CARRIER" in world.target.check("ip", "link", "show", "veth0")
+        world.issuer.check("ip", "link", "set", "veth1", "up")
+        sock = world.issuer.packet_socket("veth1")
+        alive(world, sock, seq)
+    assert program.poll() is None
+    assert frames_are_home(world)
+
+
+def test_every_receive_queue(tree):
+    """Frames arrive on whatever queue the sender's side chooses: each has a socket of the program's."""
+    with_queues = World(tree, queues=4)
+    try:
+        with_queues.enable()
+        assert [q["queue"] for q in with_queues.status()["queues"]] == [0, 1, 2, 3]
+        with_queues.responder("-s")
+        sock = with_queues.issuer.packet_socket("veth1")
+        for queue in range(4):
+            for other in range(4):  # every CPU sends on this queue (XPS)
+                with_queues.issuer.check("sh", "-c", f"echo {3 if other == queue else 0} "
+                                         f">/sys/class/net/veth1/queues/tx-{other}/xps_cpus")
+            for n in range(8):
+                expect_reply(with_queues, sock, with_queues.request(seq=8 * queue + n))
+        status = with_queues.status()
+        assert [q["diverted"] for q in status["queues"]] == [8, 8, 8, 8] and status["rx_packets"] == 32
+    finally:
+        with_queues.close()
 
 
 def test_flood(world):

@@ -156,12 +156,13 @@ class World:
 
     VID, TARGET, ISSUER = 42, "10.10.10.11", "10.10.10.10"
 
-    def __init__(self, tree):
+    def __init__(self, tree, queues=1):
         self.prefix = pathlib.Path(tree).resolve() / "usr/evl"
+        queues = ("numrxqueues", queues, "numtxqueues", queues)
         self.target, self.issuer = Namespace(), Namespace()
         self.started = []
-        self.target.check("ip", "link", "add", "veth0", "numrxqueues", "1", "numtxqueues", "1", "type", "veth",
-                          "peer", "name", "veth1", "numrxqueues", "1", "numtxqueues", "1", "netns", str(self.issuer.holder.pid))
+        self.target.check("ip", "link", "add", "veth0", *queues, "type", "veth",
+                          "peer", "name", "veth1", *queues, "netns", str(self.issuer.holder.pid))
         self.target.check("ip", "link", "set", "veth0", "up")
         self.target.check("ip", "addr", "add", f"{self.TARGET}/24", "dev", "veth0")
         self.issuer.check("ip", "link", "set", "veth1", "up")

@@ -4,7 +4,8 @@
  *
  * Inlines that take the place of the C library's functions where these are called by name, as glibc
  * does for _FORTIFY_SOURCE. gnu_inline: no symbol is defined here, and a pointer to the function is
- * a pointer to the C library's. What is not about an out-of-band socket is passed on unchanged.
+ * a pointer to the C library's; a call by pointer leads here only where the compiler sees through it.
+ * What is not about an out-of-band socket is passed on unchanged.
  */
 #ifndef EVL_NET_SOCKET_CALLS_H
 #define EVL_NET_SOCKET_CALLS_H
