@@ -391,9 +391,10 @@ def test_every_receive_queue(tree):
         assert [q["queue"] for q in with_queues.status()["queues"]] == [0, 1, 2, 3]
         with_queues.responder("-s")
         sock = with_queues.issuer.packet_socket("veth1")
+        every_cpu = (1 << os.cpu_count()) - 1
         for queue in range(4):
             for other in range(4):  # every CPU sends on this queue (XPS)
-                with_queues.issuer.check("sh", "-c", f"echo {3 if other == queue else 0} "
+                with_queues.issuer.check("sh", "-c", f"echo {every_cpu if other == queue else 0:x} "
                                          f">/sys/class/net/veth1/queues/tx-{other}/xps_cpus")
             for n in range(8):
                 expect_reply(with_queues, sock, with_queues.request(seq=8 * queue + n))
