@@ -86,6 +86,9 @@ extern struct keeper keeper;	/* the process's one state */
 uint64_t keep_now(void);
 void keep_wake(void);
 
+/* privileges.c; before there are threads, which have capabilities of their own. 0 or -errno. */
+int keep_privileges(void);
+
 /* device.c */
 int keep_device_add(const struct oob_keeper_device *info, const int *fds, unsigned int *index);
 void keep_device_remove(struct keep_device *dev);

@@ -349,7 +349,9 @@ int main(int argc, char **argv)
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		fprintf(stderr, "oobkeep: memory cannot be locked: %s\n", strerror(errno));
 
-	err = init_lock();
+	err = keep_privileges();
+	if (!err)
+		err = init_lock();
 	if (!err)
 		err = keep_service_start();
 	if (err) {

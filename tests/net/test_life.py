@@ -298,6 +298,19 @@ def test_daemon_and_keeper_killed_next_one_restores(world):
     assert features(world)["rx-vlan-offload"] == "on"
 
 
+def test_keeper_has_few_capabilities(world):
+    """CAP_NET_ADMIN 12, NET_RAW 13, IPC_LOCK 14, SYS_NICE 23, BPF 39, and no others, whatever it executes."""
+    world.enable()
+    [keeper] = world.target.processes("oobkeep")
+    status = pathlib.Path(f"/proc/{keeper}/status").read_text()
+    wanted = sum(1 << cap for cap in (12, 13, 14, 23, 39))
+    for kind in ("CapPrm", "CapEff", "CapBnd"):
+        [line] = [line for line in status.splitlines() if line.startswith(kind)]
+        assert int(line.split()[1], 16) & ~wanted == 0, line
+    for thread in pathlib.Path(f"/proc/{keeper}/task").iterdir():
+        assert f"CapEff:\t{wanted:016x}" in (thread / "status").read_text()
+
+
 def test_idle_daemon_ends(world):
     world.enable()
     world.evl_check("net", "-di", "veth0")
