@@ -39,7 +39,8 @@ int evl_net_query_dev(int devfd, struct evl_net_devstat *devs);
 /**
  * evl_net_enable_port - make the device an out-of-band port; root only
  * @poolsz: transmit frames, up to 32768; 0: 2048
- * @bufsz: bytes of a frame, rounded up to 2048 or 4096; 0: 2048. The largest packet is this less 256
+ * @bufsz: bytes of a frame, rounded up to 2048 or 4096; 0: 2048, or 4096 where the real device's
+ *         MTU is above 1774. The largest packet is this less 256
  *
  * Starts oobnetd if it is not running. A port that is enabled stays as it is. The link may go down
  * and come back: waits up to 10 s for that. Return: 0; -EBADF; -ENODEV; -EPERM; -EINVAL: sizes, or
