@@ -69,6 +69,8 @@ int device_call(struct device *dev, struct oob_keeper_request *req, struct oob_k
 int port_enable(struct say *why, const struct port_wish *wish);
 int port_disable(struct say *why, const char *name);
 void port_disable_all(void);
+/* Closes devices that carry no enabled port. */
+void ports_close_unused(void);
 int vlans_set(struct say *why, const __u64 *vlans);
 
 /* An enabled port by its interface's index or name; NULL when there is none. */

@@ -14,6 +14,7 @@
 #include "daemon/daemon.h"
 #include "daemon/divert.h"
 #include "daemon/features.h"
+#include "daemon/rebuild.h"
 
 #define CARRIER_TIMEOUT_MS	10000
 
@@ -65,13 +66,68 @@ int device_call(struct device *dev, struct oob_keeper_request *req, struct oob_k
 	return keeper_call(&daemon_state.keeper, req, rep, NULL, 0, NULL);
 }
 
+static bool same_file(int a, int b)
+{
+	struct stat one, other;
+
+	return !fstat(a, &one) && !fstat(b, &other) && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* A device of a keeper that lives: by its board it is known to be ours. What is nobody's goes. */
+static void resume(unsigned int kept)
+{
+	struct oob_keeper_request req = { .op = OOB_KEEP_GET, .device = kept };
+	struct device *dev = NULL;
+	struct oob_keeper_reply rep;
+	int fds[OOB_MAX_FDS], nr = 0;
+
+	if (keeper_call(&daemon_state.keeper, &req, &rep, fds, 0, &nr))
+		return;
+	for (int i = 0; i < OOB_MAX_DEVICES && nr == OOB_NR_DEVFDS && !dev; i++)
+		if (daemon_state.devices[i].used && daemon_state.devices[i].orphaned &&
+		    same_file(daemon_state.devices[i].board_fd, fds[OOB_DEVFD_BOARD]))
+			dev = &daemon_state.devices[i];
+	while (nr)
+		close(fds[--nr]);
+	if (!dev) {
+		req.op = OOB_KEEP_REMOVE;
+		keeper_call(&daemon_state.keeper, &req, &rep, NULL, 0, NULL);
+		return;
+	}
+	fprintf(stderr, "oobnetd: %s: its keeper lives, after all\n", dev->config.name);
+	dev->kept = kept;
+	dev->info = rep.info;
+	dev->orphaned = false;
+	/* What changed meanwhile has rung nobody. */
+	device_publish(dev);
+}
+
+/* A keeper that only answered too late still has its devices. 1, 0: none runs, or -errno. */
+static int reconnect(struct say *why)
+{
+	struct oob_keeper_request req = { .op = OOB_KEEP_HELLO };
+	int got = keeper_connect(why, &daemon_state.keeper), err;
+	struct oob_keeper_reply rep;
+
+	if (got <= 0)
+		return got;
+	err = keeper_call(&daemon_state.keeper, &req, &rep, NULL, 0, NULL);
+	if (err)
+		return say(why, err, "the keeper does not answer: %s", strerror(-err));
+	for (unsigned int i = 0; i < OOB_MAX_DEVICES; i++)
+		if (rep.devices & 1u << i)
+			resume(i);
+	return 1;
+}
+
 static int ensure_keeper(struct say *why)
 {
 	int got;
 
 	if (daemon_state.keeper.fd >= 0)
 		return 0;
-	got = keeper_connect(why, &daemon_state.keeper);
+	rebuild_find_orphans();
+	got = reconnect(why);
 	return got > 0 ? 0 : got < 0 ? got : keeper_start(why, &daemon_state.keeper);
 }
 
@@ -79,15 +135,20 @@ int device_hand_over(struct say *why, struct device *dev)
 {
 	struct oob_keeper_request req = { .op = OOB_KEEP_ADD, .info = dev->info };
 	struct oob_keeper_reply rep;
-	int fds[OOB_NR_DEVFDS], err;
+	int fds[OOB_NR_DEVFDS], err = -ECONNRESET;
+	bool orphaned = dev->orphaned;
 
-	err = ensure_keeper(why);
-	if (err)
-		return err;
 	fds[OOB_DEVFD_BOARD] = dev->board_fd;
 	fds[OOB_DEVFD_LINK] = dev->attachment.link_fd;
 	memcpy(fds + OOB_DEVFD_MAPS, dev->attachment.map_fds, sizeof(dev->attachment.map_fds));
-	err = keeper_call(&daemon_state.keeper, &req, &rep, fds, OOB_NR_DEVFDS, NULL);
+
+	/* A keeper whose end is noticed only now gets one successor. */
+	for (int i = 0; i < 2 && err == -ECONNRESET; i++) {
+		err = ensure_keeper(why);
+		if (err || (orphaned && !dev->orphaned))
+			return err;
+		err = keeper_call(&daemon_state.keeper, &req, &rep, fds, OOB_NR_DEVFDS, NULL);
+	}
 	if (err == -EBUSY)
 		return say(why, err, "%s: its receive queues are in use by other AF_XDP sockets (of a program that "
 			   "has not ended, perhaps); end that program", dev->config.name);
@@ -223,6 +284,9 @@ void device_close(struct device *dev)
 	int ifindex = dev->info.ifindex;
 
 	memcpy(name, dev->config.name, sizeof(name));
+	/* A keeper that answered too late, but lives, would go on holding the link. */
+	if (dev->orphaned && daemon_state.keeper.fd < 0)
+		reconnect(NULL);
 	device_call(dev, &req, &rep);
 	forget(dev);
 	restore_features(name, ifindex);
@@ -256,8 +320,11 @@ int device_adopt(struct say *why, unsigned int kept)
 	memcpy(dev->attachment.map_fds, fds + OOB_DEVFD_MAPS, sizeof(dev->attachment.map_fds));
 	dev->attachment.nr_queues = dev->info.geometry.nr_queues;
 	dev->attachment.mode = dev->info.bind_flags & OOB_BIND_GENERIC ? 0 : OOB_MODE_NATIVE;
+	/* The set is written down first: an earlier daemon may have been killed before the program had it. */
+	divert_set_vlans(dev->attachment.map_fds[OOB_MAP_VLANS], (const uint64_t *)daemon_state.state.vlans);
 	err = link_by_index(why, dev->info.ifindex, &real);
 	if (!err)
 		dev->attachment.prog_id = real.xdp_prog_id;
-	return err;
+	/* One that has gone meanwhile is found out by the look at all interfaces, and given up then. */
+	return err == -ENODEV ? 0 : err;
 }

@@ -25,7 +25,12 @@
 #include "ipc/message.h"
 
 #define LOCK_FILE	OOB_RUN_DIR "/lock"
+#define LOCK_TRIES	200
+#define LOCK_PAUSE_NS	10000000
 #define MAX_CONNS	128
+#define MAX_OTHERS	64	/* of these, for others than root: they may ask, but must not keep root out */
+#define GREET_TRIES	200
+#define GREET_PAUSE_NS	10000000
 #define IDLE_MS		10000	/* with nothing left to hold, there is nothing to stay for */
 
 enum { POLL_SIGNAL, POLL_MONITOR, POLL_LISTEN, POLL_KEEPER, POLL_CONNS };
@@ -50,18 +55,27 @@ static const char usage[] =
 	"Runs in the foreground. `evl net -e` and `evl net -N` start it where it is needed.\n"
 	"  --restore  put back what a daemon and a keeper that are no more changed on devices, and end\n";
 
-/* Holds the lock as long as the process lives. 1: another one has it. */
+/*
+ * Holds the lock as long as the process lives. 1: another one has it, and keeps it: one that is about to
+ * end, or that only restores, is waited for.
+ */
 static int take_lock(void)
 {
-	int fd;
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	int tries = LOCK_TRIES, fd;
 
 	if (mkdir(OOB_RUN_DIR, 0755) && errno != EEXIST)
 		return -errno;
 	fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB))
-		return errno == EWOULDBLOCK ? 1 : -errno;
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (!tries--)
+			return 1;
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+	}
 	return 0;
 }
 
@@ -117,26 +131,61 @@ static void restore_leftovers(void)
 		fprintf(stderr, "oobnetd: %s cannot be written\n", OOB_STATE_FILE);
 }
 
+/*
+ * 1: a keeper serves us; 0: there is none; or -errno. One that hangs up is about to end, and then nobody
+ * listens on its socket any more, or has not seen yet that an earlier daemon ended: it is asked again. That
+ * it hung up does not mean that it holds nothing.
+ */
+static int greet_keeper(struct say *why, struct oob_keeper_reply *rep)
+{
+	const struct timespec pause = { .tv_nsec = GREET_PAUSE_NS };
+	struct oob_keeper_request req = { .op = OOB_KEEP_HELLO };
+	int got, err = 0;
+
+	for (int i = 0; i < GREET_TRIES; i++) {
+		got = keeper_connect(why, &daemon_state.keeper);
+		if (got <= 0)
+			return got;
+		err = keeper_call(&daemon_state.keeper, &req, rep, NULL, 0, NULL);
+		if (!err)
+			return 1;
+		if (daemon_state.keeper.fd >= 0)
+			close(daemon_state.keeper.fd);
+		daemon_state.keeper.fd = -1;
+		if (err != -ECONNRESET && err != -EBUSY)
+			break;
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+	}
+	return say(why, err, "the keeper refuses this daemon: %s", strerror(-err));
+}
+
 static int take_over(struct say *why)
 {
-	struct oob_keeper_request req = { .op = OOB_KEEP_HELLO };
 	struct oob_keeper_reply rep;
-	int got = keeper_connect(why, &daemon_state.keeper), err = 0;
+	int err = greet_keeper(why, &rep);
 
-	if (got <= 0)
-		return got;
-	err = keeper_call(&daemon_state.keeper, &req, &rep, NULL, 0, NULL);
-	if (err == -ECONNRESET)
-		return 0;
-	if (err)
-		return say(why, err, "the keeper refuses this daemon: %s", strerror(-err));
+	if (err <= 0)
+		return err;
+	err = 0;
 	for (unsigned int i = 0; i < OOB_MAX_DEVICES && !err; i++)
 		if (rep.devices & 1u << i)
 			err = device_adopt(why, i);
 	/* Interfaces may have changed while nobody watched. */
 	if (!err)
 		ports_monitor.resync(NULL);
+	/* An earlier daemon may have been killed while it enabled a device's first port, or disabled its last. */
+	if (!err)
+		ports_close_unused();
 	return err;
+}
+
+static bool is_full(const struct server *srv, uid_t uid)
+{
+	int others = 0;
+
+	for (int i = 0; i < srv->nr_conns; i++)
+		others += srv->conns[i].peer.uid != 0;
+	return srv->nr_conns == MAX_CONNS || (uid && others == MAX_OTHERS);
 }
 
 static void accept_conn(struct server *srv)
@@ -147,7 +196,7 @@ static void accept_conn(struct server *srv)
 
 	if (fd < 0)
 		return;
-	if (srv->nr_conns == MAX_CONNS || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len)) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) || is_full(srv, cred.uid)) {
 		close(fd);
 		return;
 	}

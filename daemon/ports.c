@@ -218,6 +218,13 @@ void port_disable_all(void)
 	}
 }
 
+void ports_close_unused(void)
+{
+	for (int i = 0; i < OOB_MAX_DEVICES; i++)
+		if (daemon_state.devices[i].used && !enabled_on(&daemon_state.devices[i]))
+			device_close(&daemon_state.devices[i]);
+}
+
 int vlans_set(struct say *why, const __u64 *vlans)
 {
 	struct state next = daemon_state.state;

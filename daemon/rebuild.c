@@ -8,7 +8,7 @@
 
 #define RETRY_MS 100
 
-static void find_orphans(void)
+void rebuild_find_orphans(void)
 {
 	for (int i = 0; i < OOB_MAX_DEVICES; i++) {
 		struct device *dev = &daemon_state.devices[i];
@@ -39,7 +39,7 @@ int rebuild_due(void)
 void rebuild_try(void)
 {
 	if (daemon_state.keeper.fd < 0)
-		find_orphans();
+		rebuild_find_orphans();
 	for (int i = 0; i < OOB_MAX_DEVICES; i++) {
 		struct device *dev = &daemon_state.devices[i];
 		struct say why = { 0 };

@@ -13,6 +13,12 @@
 /* Milliseconds until rebuild_try() is due: 0 now, -1 there is nothing to rebuild. */
 int rebuild_due(void);
 
+/*
+ * The keeper has gone: marks every device that it held. To be called before another keeper is asked for
+ * anything, for to that one the devices' numbers mean others, or none.
+ */
+void rebuild_find_orphans(void);
+
 /* Starts a keeper if there is none, and hands it the devices that wait. What fails is tried again. */
 void rebuild_try(void);
 

@@ -305,15 +305,16 @@ static void control(int listener)
 				return;
 			continue;
 		}
-		if (fds[0].revents) {
-			accept_daemon(listener, &daemon);
-			leaving = false;
-		}
 		for (int i = 2; i < n; i++)
 			if (fds[i].revents)
 				end_client(who[i]);
 		if (fds[1].revents && fds[1].fd >= 0)
 			serve_daemon(&daemon, &leaving);
+		/* After that: a daemon that has ended must not be the reason to refuse the next one. */
+		if (fds[0].revents) {
+			accept_daemon(listener, &daemon);
+			leaving = false;
+		}
 	}
 }
 

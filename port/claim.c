@@ -52,7 +52,7 @@ static int as_bind_error(int err)
 	}
 }
 
-static void rejoin(struct port_device *dev);
+static void rejoin_all(void);
 
 static int find(int ifindex, struct target *target)
 {
@@ -63,12 +63,10 @@ static int find(int ifindex, struct target *target)
 		err = port_attach(ifindex);
 		if (err)
 			return as_bind_error(err);
+		rejoin_all();
 		target->dev = port_lock_device(ifindex, &index);
 		if (!target->dev)
 			return oobnet_because_text(-EINVAL, "the port was disabled just now");
-		pthread_mutex_unlock(&target->dev->lock);
-		rejoin(target->dev);
-		pthread_mutex_lock(&target->dev->lock);
 	}
 	target->ifindex = ifindex;
 	target->port = (unsigned int)index;
@@ -245,15 +243,30 @@ static void rejoin(struct port_device *dev)
 				rejoin_one(dev, b, port);
 		if (!lost)
 			continue;
-		pthread_mutex_lock(&b->sink->lock);
-		b->sink->down = !b->sink->nr_ports;
-		pthread_mutex_unlock(&b->sink->lock);
+		pthread_mutex_lock(&dev->lock);
+		if (dev->lost) {
+			/* Once more: what could not be joined in time is not disabled. */
+			b->lost |= lost;
+		} else {
+			pthread_mutex_lock(&b->sink->lock);
+			b->sink->down = !b->sink->nr_ports;
+			pthread_mutex_unlock(&b->sink->lock);
+		}
+		pthread_mutex_unlock(&dev->lock);
 		port_sink_wake(b->sink);
 	}
 	pthread_mutex_lock(&dev->lock);
 	for (struct port_waiter *w = dev->senders; w; w = w->next)
 		port_waiter_ring(w);
 	pthread_mutex_unlock(&dev->lock);
+}
+
+/* Whichever device has just been attached, and even if its port is disabled again: nobody waits for ever. */
+static void rejoin_all(void)
+{
+	for (struct port_device *dev = port_devices; dev < port_devices + OOB_MAX_DEVICES; dev++)
+		if (dev->state != PORT_FREE && !dev->lost)
+			rejoin(dev);
 }
 
 void port_give_up(struct port_device *dev)

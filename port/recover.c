@@ -52,16 +52,28 @@ void port_recover_after_fork(void)
 		recovery.since[i] = 0;
 }
 
-static int first_port(struct port_device *dev)
+/* The ifindex of the n-th port that was enabled when the device was lost, or 0. */
+static int lost_port(struct port_device *dev, unsigned int n)
 {
 	int ifindex = 0;
 
 	pthread_mutex_lock(&dev->lock);
-	for (uint32_t i = 0; i < dev->conf.nr_ports && !ifindex; i++)
-		if (dev->conf.ports[i].flags & OOB_PORT_ENABLED)
+	for (uint32_t i = 0; dev->lost && i < dev->conf.nr_ports && !ifindex; i++)
+		if ((dev->conf.ports[i].flags & OOB_PORT_ENABLED) && !n--)
 			ifindex = dev->conf.ports[i].ifindex;
 	pthread_mutex_unlock(&dev->lock);
 	return ifindex;
+}
+
+/* Any port of the device will do; some may have been disabled since. */
+static bool is_back(struct port_device *dev)
+{
+	int ifindex;
+
+	for (unsigned int n = 0; (ifindex = lost_port(dev, n)); n++)
+		if (!port_require(ifindex))
+			return true;
+	return !dev->lost;
 }
 
 /* Whether any device is still lost. */
@@ -78,7 +90,7 @@ static bool try_all(void)
 		}
 		if (!recovery.since[i])
 			recovery.since[i] = now_ms();
-		if (!port_require(first_port(dev)))
+		if (is_back(dev))
 			continue;
 		if (now_ms() - recovery.since[i] > GIVE_UP_MS)
 			port_give_up(dev);

@@ -20,6 +20,14 @@ def pytest_addoption(parser):
                     help="where kernels and images are kept (default: %(default)s)")
 
 
+def pytest_collection_modifyitems(config, items):
+    """For pytest -n 2 --dist loadgroup: what shares a pair of machines runs where that pair is."""
+    for item in items:
+        pair = getattr(item, "callspec", None)
+        kind = pair.params.get("lab") if pair else None
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {kind or ''}"))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A test that failed shows the end of the consoles of its machines."""

@@ -5,6 +5,9 @@ import json
 import re
 
 import pytest
+from pairs import CLOUD, RT_E1000, on_pairs
+
+pytestmark = on_pairs(CLOUD, RT_E1000)
 
 TARGET = "10.10.10.11"
 DRY = "evl net -e -i eth0.42 --dry-run"

@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+from pairs import CLOUD, RT_E1000, on_pairs
 
 TARGET, ISSUER = "10.10.10.11", "10.10.10.10"
 TARGET_UNTAGGED, ISSUER_UNTAGGED = "192.168.77.1", "192.168.77.2"
@@ -16,12 +17,8 @@ PINGS = {"virtio": 20_000, "e1000": 2_000}
 UNREAD = 1500  # requests; more than a pipe and all buffers before it hold lines of answers
 
 
-def on(*pairs):
-    return pytest.mark.parametrize("lab", pairs, indirect=True, ids=["-".join(p) for p in pairs], scope="module")
-
-
-both_cards = on(("6.1-cloud", "virtio"), ("6.1-rt", "e1000"))
-one_card = on(("6.1-cloud", "virtio"))
+both_cards = on_pairs(CLOUD, RT_E1000)
+one_card = on_pairs(CLOUD)
 
 
 def pinged(result):

@@ -8,6 +8,9 @@ import time
 
 import pytest
 from oobnetlab import CommandFailed, CommandTimeout
+from pairs import CLOUD, RT_E1000, on_pairs
+
+pytestmark = on_pairs(CLOUD, RT_E1000)
 
 EVERY_BYTE = bytes(range(256))
 

@@ -8,10 +8,10 @@ import signal
 
 import pytest
 from oracle import compare, frames, run, target
+from pairs import CLOUD, on_pairs
 
 # The whole on one pair; Debian's PREEMPT_RT kernel has the same code.
-on_one_pair = pytest.mark.parametrize("lab", [("6.1-cloud", "virtio")], indirect=True, ids=["6.1-cloud-virtio"],
-                                      scope="module")
+on_one_pair = on_pairs(CLOUD)
 
 RESPONDER = "/usr/evl/tidbits/oob-net-icmp"
 WINDOW = 32

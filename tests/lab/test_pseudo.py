@@ -4,6 +4,9 @@
 import signal
 
 import pytest
+from pairs import CLOUD, on_pairs
+
+pytestmark = on_pairs(CLOUD)
 
 TARGET, ISSUER = "10.10.10.11", "10.10.10.10"
 RESPONDER = "/usr/evl/tidbits/oob-net-icmp"
