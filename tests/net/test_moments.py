@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Killed or stopped at the worst moment: what happens too seldom to be seen by chance."""
+"""Killed or stopped at the worst moment: what happens too seldom to be met by chance."""
 
 import os
 import signal
