@@ -201,8 +201,11 @@ bool clients_any(void)
 	for (int i = 0; i < OOB_MAX_DEVICES; i++) {
 		struct device *dev = &daemon_state.devices[i];
 
-		if (!dev->used || status_of(NULL, dev, &answer))
+		if (!dev->used)
 			continue;
+		/* Not known: better to leave a port to a program than to take it away from one. */
+		if (status_of(NULL, dev, &answer))
+			return true;
 		for (int slot = 0; slot < OOB_MAX_SLOTS; slot++)
 			if (answer.status.clients[slot].pid)
 				return true;

@@ -99,6 +99,14 @@ static void become_keeper(const char *keeper, const char *daemon)
 	_exit(127);
 }
 
+static pid_t started;	/* the last keeper that this process started, until it is waited for */
+
+void keeper_child(void)
+{
+	if (started && waitpid(started, NULL, WNOHANG) == started)
+		started = 0;
+}
+
 int keeper_start(struct say *why, struct keeper_link *link)
 {
 	const struct timespec pause = { .tv_nsec = START_PAUSE_NS };
@@ -118,14 +126,18 @@ int keeper_start(struct say *why, struct keeper_link *link)
 		return say(why, -errno, "the keeper cannot be started: %s", strerror(errno));
 	if (pid == 0)
 		become_keeper(keeper, daemon);
+	keeper_child();
+	started = pid;
 
 	for (int i = 0; i < START_TRIES; i++) {
 		got = keeper_connect(why, link);
 		if (got)
 			return got < 0 ? got : 0;
-		if (waitpid(pid, &status, WNOHANG) == pid)
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			started = 0;
 			return say(why, -ECHILD, "the keeper %s ended at once; see %s/oobnetd.log", keeper,
 				   OOB_RUN_DIR);
+		}
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 	}
 	return say(why, -ETIMEDOUT, "the keeper %s does not answer", keeper);

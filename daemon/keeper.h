@@ -24,6 +24,9 @@ int keeper_connect(struct say *why, struct keeper_link *link);
 /* Starts a keeper and connects to it. 0 or -errno. */
 int keeper_start(struct say *why, struct keeper_link *link);
 
+/* A child has ended: if it was the keeper, its remains are taken away. */
+void keeper_child(void);
+
 /*
  * One request, one answer, bounded in time. Descriptors in fds are sent (nr_send of them); those received
  * are written to fds (room for OOB_MAX_FDS) and counted in *nr_recv, either may be NULL. Returns the

@@ -269,6 +269,7 @@ static bool read_signal(int fd)
 	if (info.ssi_signo != SIGCHLD)
 		return true;
 	pseudo_child();
+	keeper_child();
 	return false;
 }
 

@@ -272,12 +272,14 @@ static void add_stats(struct oob_port_stats *sum, const struct oob_port_stats *s
 		to[i] += from[i];
 }
 
-static uint32_t frames_under_way(const struct keep_device *dev, const struct keep_client *client)
+static uint32_t frames_under_way(const struct keep_device *dev, unsigned int slot)
 {
+	const struct keep_client *client = &dev->client[slot];
+	const uint32_t per_slot = dev->info.geometry.tx_per_slot;
 	const uint8_t *held = (const uint8_t *)client->table + client->layout.held_offset;
 	uint32_t n = 0;
 
-	for (uint32_t frame = 0; frame < dev->info.geometry.nr_tx; frame++)
+	for (uint32_t frame = slot * per_slot; frame < (slot + 1) * per_slot; frame++)
 		n += held[frame] != OOB_HELD_NOT;
 	return n;
 }
@@ -318,7 +320,7 @@ void keep_device_status(struct keep_device *dev, struct oob_keeper_status *statu
 		status->clients[slot].pid = client->pid;
 		status->clients[slot].bound = client->state == KEEP_BOUND;
 		memcpy(status->clients[slot].comm, client->comm, sizeof(client->comm));
-		status->tx_free -= frames_under_way(dev, client);
+		status->tx_free -= frames_under_way(dev, slot);
 		for (unsigned int port = 0; port < OOB_MAX_PORTS; port++)
 			add_stats(&status->ports[port], &client->table->stats[port]);
 	}

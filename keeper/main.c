@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -325,6 +326,18 @@ static void remove_devices(void)
 			keep_device_remove(&keeper.device[i]);
 }
 
+/* A socket per program and queue is more than the usual 1024 where there are many of both. */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		perror("oobkeep: open files");
+}
+
 static int init_lock(void)
 {
 	pthread_mutexattr_t attr;
@@ -347,6 +360,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	raise_fd_limit();
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		fprintf(stderr, "oobkeep: memory cannot be locked: %s\n", strerror(errno));
 

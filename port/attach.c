@@ -196,8 +196,13 @@ static int settle(struct port_device *dev, const struct oob_reply *rep, const in
 		return err;
 	memcpy(dev->table->stats, stats, sizeof(stats));
 	dev->copy_mode = is_copy_mode(dev->queue[0].xsk);
-	err = port_device_start(dev);
-	return err ? err : port_recover_watch();
+	/* Before anybody uses the device: it cannot be unmapped any more once somebody does. */
+	err = port_recover_watch();
+	if (!err)
+		err = port_device_start(dev);
+	if (!err)
+		port_recover_wake();
+	return err;
 }
 
 int port_attach(int port_ifindex)

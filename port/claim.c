@@ -54,11 +54,47 @@ static int as_bind_error(int err)
 
 static void rejoin_all(void);
 
+static bool any_live(void)
+{
+	for (int i = 0; i < OOB_MAX_DEVICES; i++)
+		if (port_devices[i].state == PORT_LIVE)
+			return true;
+	return false;
+}
+
+/*
+ * Who asks to attach where it is attached is taken for a program that was executed anew, and what it has is
+ * taken back. So oobnetd is asked first: what it lists is on the board by then, and a port that is enabled
+ * only after that is none yet. 0 or -errno.
+ */
+static int may_attach(int ifindex)
+{
+	struct oob_request req = { .op = OOB_ASK_LIST };
+	struct oob_reply rep;
+	int err;
+
+	if (!any_live())
+		return 0;
+	for (;; req.index++) {
+		err = oobnet_daemon_call(&req, &rep, NULL, NULL);
+		if (err == -ENOENT)
+			return oobnet_because(-EINVAL, "interface %d is not an out-of-band port", ifindex);
+		if (err || rep.port.ifindex == ifindex)
+			return err;
+	}
+}
+
 static int find(int ifindex, struct target *target)
 {
 	int index, err;
 
 	target->dev = port_lock_device(ifindex, &index);
+	if (!target->dev) {
+		err = may_attach(ifindex);
+		if (err)
+			return as_bind_error(err);
+		target->dev = port_lock_device(ifindex, &index);
+	}
 	if (!target->dev) {
 		err = port_attach(ifindex);
 		if (err)

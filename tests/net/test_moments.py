@@ -131,3 +131,10 @@ def test_others_cannot_fill_the_daemon(world):
     assert other.stdout.readline() == b"ready\n"
     done = world.evl("net", "-N43")
     assert done.returncode == 0, done.stderr
+
+
+def test_no_dead_keeper_stays(world):
+    world.enable()
+    keeper = kill(world, "oobkeep")
+    until(lambda: world.target.processes("oobkeep"), "the next one")
+    until(lambda: not os.path.exists(f"/proc/{keeper}"), "waited for", 3)
