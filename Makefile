@@ -2,6 +2,7 @@
 # make          builds (never calls apt)
 # make demo     the out-of-band ping, in two virtual machines, on Debian's kernel
 # make check    every test
+# make soak     a program killed after every single instruction of its paths: about 40 minutes
 # make install  PREFIX and DESTDIR as ever; make uninstall takes it away again
 PREFIX ?= /usr/evl
 DESTDIR ?=
@@ -37,6 +38,10 @@ check: packages
 	$(MAKE) --no-print-directory stage
 	$(PYTHON) tests/run --tree $(STAGE)
 
+soak: packages
+	$(MAKE) --no-print-directory stage
+	$(PYTHON) -B tests/net/test_step.py --tree $(STAGE) --all
+
 install: all
 	scripts/install build/main "$(PREFIX)" "$(DESTDIR)"
 
@@ -46,4 +51,4 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all packages stage demo check install uninstall clean
+.PHONY: all packages stage demo check soak install uninstall clean
