@@ -64,22 +64,29 @@ static int part(struct device *dev, unsigned int slot)
 	return device_call(dev, &req, &rep);
 }
 
+static int is_used(struct say *why, const struct oob_port_conf *port, const struct oob_keeper_client *holder)
+{
+	return say(why, -EBUSY, "%s is used by %s (pid %d)", port->name, holder->comm, holder->pid);
+}
+
 int client_attach(struct say *why, const struct peer *peer, int ifindex, struct oob_reply *rep, int *fds, int *nr)
 {
 	struct oob_keeper_request req = { .op = OOB_KEEP_JOIN, .pid = peer->pid };
-	struct oob_keeper_reply answer;
+	struct oob_keeper_reply before, answer;
 	struct oob_port_conf *port;
 	struct device *dev;
+	unsigned int claim;
 	int slot, err;
 
 	err = find_port(why, ifindex, &dev, &port);
 	if (!err)
-		err = status_of(why, dev, &answer);
+		err = status_of(why, dev, &before);
 	if (err)
 		return err;
+	claim = before.status.claims[port_number(dev, port)];
 
 	/* An earlier program of the same process (exec), or a half-made attachment: its frames come back first. */
-	slot = slot_of(&answer.status, peer->pid);
+	slot = slot_of(&before.status, peer->pid);
 	if (slot >= 0)
 		part(dev, slot);
 
@@ -90,6 +97,9 @@ int client_attach(struct say *why, const struct peer *peer, int ifindex, struct 
 	slot = fds[0];
 	err = keeper_call(&daemon_state.keeper, &req, &answer, fds, 1, nr);
 	close(slot);
+	/* Larger would be of no use where another program has the port. */
+	if (err == -ENOSPC && claim != OOB_NO_SLOT)
+		return is_used(why, port, &before.status.clients[claim - 1]);
 	if (err == -ENOSPC)
 		return say(why, err, "%s: %u programs use it already, as many as its pool of %u buffers serves; "
 			   "enable it with a larger pool (-p)", dev->config.name, dev->info.geometry.nr_slots,
@@ -166,7 +176,7 @@ int client_claim(struct say *why, const struct peer *peer, int ifindex)
 		holder = &answer.status.clients[claim - 1];
 		/* A holder that has just been killed: the keeper is taking its things back. */
 		if (i == DEATH_TRIES || (holder->pid && !has_ended(holder->pid)))
-			return say(why, -EBUSY, "%s is used by %s (pid %d)", port->name, holder->comm, holder->pid);
+			return is_used(why, port, holder);
 		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 	}
 

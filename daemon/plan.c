@@ -110,6 +110,13 @@ int plan_resolve(struct say *why, const struct port_wish *wish, struct plan *pla
 	return link_resolve_port(why, wish->name, wish->vid, &plan->port, &plan->real, &plan->vid);
 }
 
+int plan_same(struct say *why, const struct port_wish *wish, unsigned int vid)
+{
+	if (!wish->vid || wish->vid == vid)
+		return 0;
+	return say(why, -EEXIST, "%s is the port of VLAN %u already; first: evl net -di %s", wish->name, vid, wish->name);
+}
+
 bool plan_port_down(const struct plan *plan)
 {
 	return plan->port.ifindex != plan->real.ifindex && !(plan->port.flags & IFF_UP);

@@ -61,6 +61,12 @@ int plan_resolve(struct say *why, const struct port_wish *wish, struct plan *pla
  */
 int plan_check(struct say *why, const struct plan_known *known, struct plan *plan);
 
+/*
+ * For an interface that is a port already, of VLAN `vid`: 0, or -EEXIST with a sentence where --vid asks for
+ * another one. Sizes that differ are no error, as in EVL: the port keeps its own.
+ */
+int plan_same(struct say *why, const struct port_wish *wish, unsigned int vid);
+
 /* Whether the port stands on a VLAN device that is down, which refuses nothing, but has to be set up. */
 bool plan_port_down(const struct plan *plan);
 

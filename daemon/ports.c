@@ -143,6 +143,7 @@ static void know(const struct plan *plan, struct device *dev, struct plan_known 
 
 int port_enable(struct say *why, const struct port_wish *wish)
 {
+	const struct oob_port_conf *present;
 	struct plan_known known;
 	struct device *dev;
 	struct plan plan;
@@ -153,8 +154,9 @@ int port_enable(struct say *why, const struct port_wish *wish)
 	if (err)
 		return err;
 	/* As in EVL, a port that is enabled already stays as it is, whatever sizes are asked for. */
-	if (port_by_index(plan.port.ifindex, &dev))
-		return 0;
+	present = port_by_index(plan.port.ifindex, &dev);
+	if (present)
+		return plan_same(why, wish, present->vid);
 
 	dev = device_of(plan.real.ifindex);
 	know(&plan, dev, &known);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // status.c - everything that can be told about a port.
 
+#include <errno.h>
 #include <string.h>
 
 #include "daemon/capability.h"
@@ -67,7 +68,7 @@ int port_status(struct say *why, struct device *dev, const struct oob_port_conf 
 
 	err = device_call(dev, &req, &rep);
 	/* Without a keeper there are no frames and no programs, but what was dropped meanwhile is counted. */
-	if (dev->orphaned) {
+	if (dev->orphaned || err == -ECONNRESET) {
 		memset(&rep, 0, sizeof(rep));
 		err = 0;
 	}

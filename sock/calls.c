@@ -50,6 +50,8 @@ ssize_t oobnet_iov_length(const struct iovec *iov, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (iov[i].iov_len > (size_t)SSIZE_MAX - sum)
 			return -EINVAL;
+		if (iov[i].iov_len && !iov[i].iov_base)
+			return -EFAULT;
 		sum += iov[i].iov_len;
 	}
 	return (ssize_t)sum;

@@ -67,6 +67,8 @@ static void name_sender(const struct port_item *item, struct sockaddr_ll *ll)
 
 static int check(const struct oob_msghdr *msg, int flags)
 {
+	ssize_t length;
+
 	if (!oobnet_is_attached())
 		return oobnet_because_text(-EPERM, "the calling thread is not attached: evl_attach_self() does that");
 	/* MSG_TIMESTAMP wants time stamps turned on, which cannot be. */
@@ -76,7 +78,8 @@ static int check(const struct oob_msghdr *msg, int flags)
 		return -EINVAL;
 	if (msg->msg_controllen && msg->msg_controllen < sizeof(struct evl_net_iotimes))
 		return -EINVAL;
-	return oobnet_iov_length(msg->msg_iov, msg->msg_iovlen) < 0 ? -EINVAL : 0;
+	length = oobnet_iov_length(msg->msg_iov, msg->msg_iovlen);
+	return length < 0 ? (int)length : 0;
 }
 
 ssize_t oobnet_recv(struct oobnet_sock *sock, int fd, struct oob_msghdr *msg, const struct timespec *timeout,

@@ -86,7 +86,7 @@ ssize_t oobnet_send(struct oobnet_sock *sock, int fd, const struct oob_msghdr *m
 		return -EINVAL;
 	len = oobnet_iov_length(msg->msg_iov, msg->msg_iovlen);
 	if (len < ETH_HLEN)
-		return -EINVAL;
+		return len < 0 ? len : -EINVAL;
 	err = oobnet_wait_until(&wait, timeout);
 	if (!err)
 		err = find_target(sock, fd, msg, &ifindex);

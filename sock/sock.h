@@ -67,7 +67,7 @@ struct oobnet_fd *oobnet_sock_get(int s, int *err);
  */
 int oobnet_wait_until(struct port_wait *wait, const struct timespec *timeout);
 
-/* The bytes that an iovec has room for or holds, or -EINVAL. */
+/* The bytes that an iovec has room for or holds, -EINVAL, or -EFAULT for a null pointer. */
 ssize_t oobnet_iov_length(const struct iovec *iov, size_t n);
 
 #endif /* SOCK_SOCK_H */

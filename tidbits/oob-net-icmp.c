@@ -129,6 +129,9 @@ static void watch_signals(void)
 	pthread_t thread;
 	sigset_t set;
 
+	/* The shell has SIGINT ignored in a script's background jobs, and what is ignored cannot be waited for. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);

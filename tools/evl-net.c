@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <error.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <json-c/json.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/net.h"
 
@@ -324,11 +326,24 @@ static void check(const struct net_command *cmd)
 		not_implemented("soliciting a peer (-s, -S)");
 }
 
+/* Where a standard stream is closed, the next file opened would be in its place, and be printed into. */
+static void fill_closed_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char *argv[])
 {
 	struct net_command cmd = { 0 };
 	enum action action;
 
+	fill_closed_streams();
 	/* error() and getopt_long() shall both speak of evl-net, not of where it is. */
 	program_invocation_name = program_invocation_short_name;
 	if (argc)

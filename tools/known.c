@@ -31,8 +31,10 @@ static void add_device(struct devices *devices, int ifindex)
 static void add_port(struct known *known, const struct oob_port_status *status,
 		     const struct link *port, const struct link *real, unsigned int vid)
 {
-	if (status->ifindex == port->ifindex)
+	if (status->ifindex == port->ifindex) {
 		known->is_port = true;
+		known->port_vid = status->vid;
+	}
 	if (status->real_ifindex != real->ifindex)
 		return;
 

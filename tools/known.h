@@ -11,6 +11,7 @@
 struct known {
 	struct plan_known plan;
 	bool is_port;		/* the interface is a port already */
+	unsigned int port_vid;	/* of which VLAN */
 	bool carries;		/* its real device carries ports: `mode` is what they run in */
 	unsigned int mode;	/* OOB_MODE_* */
 	bool unattended;	/* no oobnetd, but what one has left may still run on the real device */

@@ -207,11 +207,10 @@ static int look(struct say *why, const struct net_command *cmd, struct prospect 
 			   plan->real.name);
 
 	link_driver(plan->real.name, prospect->driver, sizeof(prospect->driver));
-	if (!prospect->known.is_port) {
-		ret = plan_check(why, &prospect->known.plan, plan);
-		if (ret)
-			return ret;
-	}
+	ret = prospect->known.is_port ? plan_same(why, &wish, prospect->known.port_vid) :
+					plan_check(why, &prospect->known.plan, plan);
+	if (ret)
+		return ret;
 	guess_mode(prospect);
 	guess_reset(prospect);
 

@@ -352,12 +352,14 @@ def test_port_disabled_under_the_program(world):
     alive(world, sock, 2)
 
 
-def test_two_ports_of_one_device(world):
-    """Each port has its holder; disabling one leaves the other alone."""
+def test_enabling_with_another_id_is_refused(world):
+    """It is a port already: as in EVL nothing changes, but nobody is told that it did."""
     world.enable()
-    world.target.check("ip", "link", "add", "mac0", "link", "veth0", "type", "macvlan", "mode", "bridge")
-    done = world.evl("net", "-ei", "veth0", "--vid", "43")
-    assert done.returncode == 0  # it is a port already, whatever id is given: as EVL, nothing changes
+    for dry in ((), ("--dry-run",)):
+        done = world.evl("net", "-e", *dry, "-i", "veth0", "--vid", "43")
+        assert done.returncode == 1 and "veth0 is the port of VLAN 42 already" in done.stderr
+    world.evl_check("net", "-ei", "veth0", "--vid", "42")
+    world.evl_check("net", "-ei", "veth0")
     assert world.status()["vid"] == 42
 
 

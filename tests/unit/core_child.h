@@ -34,6 +34,8 @@ static inline struct child child_start(int (*body)(void))
 		close(out[1]);
 		close(err[0]);
 		close(err[1]);
+		/* A script's background job, as a test may be, has it ignored. */
+		signal(SIGINT, SIG_DFL);
 		exit(body());
 	}
 	close(out[1]);
