@@ -62,14 +62,15 @@ enum {
 
 static unsigned int classify(const struct wire_echo_self *self, uint32_t addr)
 {
-	const struct wire_echo_addr *own;
 	unsigned int class = 0;
 
 	if (wire_ipv4_is_multicast(addr) || wire_ipv4_is_limited_broadcast(addr))
 		class |= GROUP;
 	if (wire_ipv4_is_loopback(addr) || wire_ipv4_is_unspecified(addr))
 		class |= NOBODY;
-	for (own = self->addrs; own != self->addrs + self->count; own++) {
+	for (size_t i = 0; i < self->count; i++) {
+		const struct wire_echo_addr *own = &self->addrs[i];
+
 		if (own->addr == addr)
 			class |= own->elsewhere ? OURS_ELSEWHERE : OURS;
 		if (wire_ipv4_is_directed_broadcast(addr, own->addr, own->netmask))

@@ -130,11 +130,15 @@ static void test_mapped_address(void **state)
 	const struct inband_socket *sock;
 	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
 
-	if (fd < 0)
+	if (fd < 0) {
+		print_message("skipped: this kernel has no IPv6 sockets\n");
 		skip();
+	}
 	assert_int_equal(inet_pton(AF_INET6, "::ffff:127.0.0.1", &sin6.sin6_addr), 1);
-	if (bind(fd, (struct sockaddr *)&sin6, sizeof(sin6)))
+	if (bind(fd, (struct sockaddr *)&sin6, sizeof(sin6))) {
+		print_message("skipped: IPv6 is turned off here\n");
 		skip();
+	}
 	sock = look_for(fd);
 	assert_non_null(sock);
 	assert_int_equal(sock->local.s_addr, htonl(INADDR_LOOPBACK));
