@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import pytest
+from programs import is_sanitized
 from test_life import until
 
 CLASS = "/run/oobnet/class"
@@ -530,7 +531,8 @@ def test_failure_undoes_everything(served):
     """With too few descriptors it fails at one step or another; what is left is nothing, and a reason."""
     before, mounts_before = classes(served), all_mounts(served)
     results = []
-    for descriptors in range(4, 16):
+    # A sanitizer's run-time needs a descriptor of its own, and aborts where there is none.
+    for descriptors in range(5 if is_sanitized(served.prefix) else 4, 16):
         done = served.target.run("prlimit", f"--nofile={descriptors}", served.prefix / "bin/evl", "net", "--sysfs")
         results.append(done.returncode)
         if done.returncode == 0:
