@@ -84,7 +84,7 @@ def test_thousand_pings(port, responder):
     """A thousand at 10 ms, of each of three sizes at once: none lost, none duplicated, while the rest of the
     card's traffic goes on undisturbed."""
     lab = port
-    capture = lab.issuer.start("exec tcpdump -i eth0 -s 64 -B 16384 -w /tmp/sent.pcap -Q out -U vlan 42 and ip "
+    capture = lab.issuer.start("exec tcpdump -i eth0 -s 64 -B 16384 -w /tmp/seen.pcap -U vlan 42 and ip "
                                "2>/tmp/tcpdump.log")
     until(lambda: lab.issuer.run("grep -q listening /tmp/tcpdump.log").status == 0, "the capture runs")
     before = status(lab)
@@ -102,6 +102,10 @@ def test_thousand_pings(port, responder):
     after = status(lab)
     expected = {f"oob {size}": (1000, 1000, 0) for size in SIZES}
     expected |= {"untagged": (50, 50, 0), "VLAN 43": (50, 50, 0)}
+    # Without room for a time stamp ping knows no round trip, and waits for the last reply no longer than for
+    # the next request, 10 ms, which may be too short here. The capture tells whether it came.
+    if results["oob 0"] == (1000, 999, 0):
+        expected["oob 0"] = (1000, 999, 0)
     assert results == expected, f"before {before}\nafter {after}"
     assert lab.issuer.check("sha256sum </tmp/copy").text == sums
 
@@ -109,8 +113,10 @@ def test_thousand_pings(port, responder):
     capture.kill(signal.SIGINT)
     capture.wait(20)
     assert "\n0 packets dropped by kernel" in lab.issuer.check("cat /tmp/tcpdump.log").text
-    captured = int(lab.issuer.check("tcpdump -r /tmp/sent.pcap 2>/dev/null | wc -l").text)
-    assert after["rx_packets"] - before["rx_packets"] == captured == 1000 * len(SIZES)
+    captured = {kind: int(lab.issuer.check(f"tcpdump -r /tmp/seen.pcap 'vlan 42 and icmp[icmptype] == icmp-{kind}' "
+                                           "2>/dev/null | wc -l").text) for kind in ("echo", "echoreply")}
+    assert captured == {"echo": 1000 * len(SIZES), "echoreply": 1000 * len(SIZES)}
+    assert after["rx_packets"] - before["rx_packets"] == captured["echo"]
     assert after["tx_packets"] - before["tx_packets"] == 1000 * len(SIZES)
 
 
