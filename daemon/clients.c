@@ -123,6 +123,15 @@ static int own_slot(struct say *why, const struct peer *peer, struct device *dev
 	return slot >= 0 ? slot : say(why, -ENOTCONN, "process %d is not attached to %s", peer->pid, dev->config.name);
 }
 
+/* The port, and the caller's slot on its device, or -errno. */
+static int find_port_and_slot(struct say *why, const struct peer *peer, int ifindex, struct device **dev,
+			      struct oob_port_conf **port, struct oob_keeper_reply *rep)
+{
+	int err = find_port(why, ifindex, dev, port);
+
+	return err ? err : own_slot(why, peer, *dev, rep);
+}
+
 int client_ready(struct say *why, const struct peer *peer, int ifindex)
 {
 	struct oob_keeper_request req = { .op = OOB_KEEP_BIND };
@@ -131,10 +140,7 @@ int client_ready(struct say *why, const struct peer *peer, int ifindex)
 	struct device *dev;
 	int slot, err;
 
-	err = find_port(why, ifindex, &dev, &port);
-	if (err)
-		return err;
-	slot = own_slot(why, peer, dev, &answer);
+	slot = find_port_and_slot(why, peer, ifindex, &dev, &port, &answer);
 	if (slot < 0)
 		return slot;
 	req.slot = slot;
@@ -191,12 +197,9 @@ int client_unclaim(struct say *why, const struct peer *peer, int ifindex)
 	struct oob_keeper_reply answer;
 	struct oob_port_conf *port;
 	struct device *dev;
-	int slot, err;
+	int slot;
 
-	err = find_port(why, ifindex, &dev, &port);
-	if (err)
-		return err;
-	slot = own_slot(why, peer, dev, &answer);
+	slot = find_port_and_slot(why, peer, ifindex, &dev, &port, &answer);
 	if (slot < 0)
 		return slot;
 	if (answer.status.claims[port_number(dev, port)] != slot + 1u)

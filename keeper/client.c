@@ -310,17 +310,6 @@ static void sweep_held(struct keep_device *dev, struct keep_client *client, unsi
 	}
 }
 
-static void add_port_stats(struct keep_device *dev, const struct keep_client *client)
-{
-	for (unsigned int port = 0; port < OOB_MAX_PORTS; port++) {
-		const uint64_t *from = (const uint64_t *)&client->table->stats[port];
-		uint64_t *to = (uint64_t *)&dev->books.ports[port];
-
-		for (size_t i = 0; i < sizeof(dev->books.ports[port]) / sizeof(*to); i++)
-			to[i] += from[i];
-	}
-}
-
 void keep_client_end(struct keep_device *dev, unsigned int slot)
 {
 	struct keep_client *client = &dev->client[slot];
@@ -339,12 +328,13 @@ void keep_client_end(struct keep_device *dev, unsigned int slot)
 
 	pthread_mutex_lock(&keeper.lock);
 	if (bound) {
-		keep_drain_returns(dev, client);
+		keep_take_returns(dev, client);
 		for (uint32_t q = 0; q < dev->info.geometry.nr_queues; q++)
 			take_rx_ring(dev, client, q);
 	}
 	sweep_held(dev, client, slot);
-	add_port_stats(dev, client);
+	for (unsigned int port = 0; port < OOB_MAX_PORTS; port++)
+		keep_add_stats(&dev->books.ports[port], &client->table->stats[port]);
 	gone = *client;
 	client->table = NULL;
 	client->pid = 0;

@@ -263,7 +263,7 @@ void keep_device_remove(struct keep_device *dev)
 	release(dev);
 }
 
-static void add_stats(struct oob_port_stats *sum, const struct oob_port_stats *stats)
+void keep_add_stats(struct oob_port_stats *sum, const struct oob_port_stats *stats)
 {
 	uint64_t *to = (uint64_t *)sum;
 	const uint64_t *from = (const uint64_t *)stats;
@@ -322,7 +322,7 @@ void keep_device_status(struct keep_device *dev, struct oob_keeper_status *statu
 		memcpy(status->clients[slot].comm, client->comm, sizeof(client->comm));
 		status->tx_free -= frames_under_way(dev, slot);
 		for (unsigned int port = 0; port < OOB_MAX_PORTS; port++)
-			add_stats(&status->ports[port], &client->table->stats[port]);
+			keep_add_stats(&status->ports[port], &client->table->stats[port]);
 	}
 
 	for (uint32_t q = 0; q < geo->nr_queues; q++) {

@@ -92,6 +92,7 @@ int keep_privileges(void);
 /* device.c */
 int keep_device_add(const struct oob_keeper_device *info, const int *fds, unsigned int *index);
 void keep_device_remove(struct keep_device *dev);
+void keep_add_stats(struct oob_port_stats *sum, const struct oob_port_stats *stats);
 void keep_device_status(struct keep_device *dev, struct oob_keeper_status *status);
 
 /* client.c */
@@ -107,7 +108,7 @@ unsigned int keep_clients(void);
 /* service.c */
 int keep_service_start(void);
 void keep_fill(struct keep_device *dev);
-void keep_drain_returns(struct keep_device *dev, struct keep_client *client);
+uint32_t keep_take_returns(struct keep_device *dev, struct keep_client *client);
 void keep_take_home(struct keep_device *dev, uint32_t frame);
 
 #endif /* OOBNET_KEEPER_H */

@@ -122,7 +122,7 @@ static uint32_t take_completions(struct keep_device *dev, struct keep_queue *que
 	return n;
 }
 
-static uint32_t take_returns(struct keep_device *dev, struct keep_client *client)
+uint32_t keep_take_returns(struct keep_device *dev, struct keep_client *client)
 {
 	const uint32_t *entries = (uint32_t *)((char *)client->table + client->layout.return_offset);
 	uint8_t *held = (uint8_t *)client->table + client->layout.held_offset;
@@ -148,11 +148,6 @@ static uint32_t take_returns(struct keep_device *dev, struct keep_client *client
 	if (n)
 		xsk_store(&client->table->ret.consumer, client->return_consumer);
 	return n;
-}
-
-void keep_drain_returns(struct keep_device *dev, struct keep_client *client)
-{
-	take_returns(dev, client);
 }
 
 /* A program stopped between writing its TX ring and kicking it would leave its packets there. */
@@ -201,7 +196,7 @@ static uint64_t serve(struct keep_device *dev)
 		busy |= client->state != KEEP_FREE;
 		if (client->state != KEEP_BOUND)
 			continue;
-		returned += take_returns(dev, client);
+		returned += keep_take_returns(dev, client);
 		kick_forgotten(dev, client);
 		ring_if_wanted(client);
 	}

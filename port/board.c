@@ -136,8 +136,7 @@ void port_answer(struct port_device *dev)
 		/* Everyone is woken for whom this ring may have been: only one thread gets to read it. */
 		for (struct port_binding *b = dev->bindings; b; b = b->next)
 			port_sink_wake(b->sink);
-		for (struct port_waiter *w = dev->senders; w; w = w->next)
-			port_waiter_ring(w);
+		port_ring_senders(dev);
 		port_refresh(dev);
 	}
 	pthread_mutex_unlock(&dev->lock);

@@ -292,8 +292,7 @@ static void rejoin(struct port_device *dev)
 		port_sink_wake(b->sink);
 	}
 	pthread_mutex_lock(&dev->lock);
-	for (struct port_waiter *w = dev->senders; w; w = w->next)
-		port_waiter_ring(w);
+	port_ring_senders(dev);
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -318,8 +317,7 @@ void port_give_up(struct port_device *dev)
 			b->lost = 0;
 			port_sink_wake(b->sink);
 		}
-		for (struct port_waiter *w = dev->senders; w; w = w->next)
-			port_waiter_ring(w);
+		port_ring_senders(dev);
 	}
 	pthread_mutex_unlock(&dev->lock);
 	pthread_mutex_unlock(&port_bind_lock);

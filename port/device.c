@@ -161,6 +161,12 @@ void port_unborrow(struct port_device *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
+void port_ring_senders(struct port_device *dev)
+{
+	for (struct port_waiter *w = dev->senders; w; w = w->next)
+		port_waiter_ring(w);
+}
+
 /* With the lock. */
 static void end(struct port_device *dev)
 {
@@ -180,8 +186,7 @@ static void end(struct port_device *dev)
 		b->ports = 0;
 		port_sink_wake(sink);
 	}
-	for (struct port_waiter *w = dev->senders; w; w = w->next)
-		port_waiter_ring(w);
+	port_ring_senders(dev);
 	let_go(dev);
 }
 

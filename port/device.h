@@ -115,6 +115,9 @@ void port_unborrow(struct port_device *dev);
 /* How often this process has come out of a fork(): objects of an earlier count belong to a parent. */
 unsigned int port_generation(void);
 
+/* Everyone who waits for a frame to send with looks again. With the lock. */
+void port_ring_senders(struct port_device *dev);
+
 /* ---- attach.c ---- */
 
 /*
